@@ -1,0 +1,71 @@
+"""Options that several commands share, with units and defaults in their help."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from moeconomics.shapes import ModelShape
+from moeconomics.shapes.huggingface import from_hf
+
+
+def option(metavar: str, text: str, panel: str, *names: str, default: str | None = None) -> Any:
+    """Make an option of a help panel; `default` words replace a default that the signature can not show."""
+    words = text if default is None else f"{text} [default: {default}]"
+    return typer.Option(*names, metavar=metavar, help=words, rich_help_panel=panel, show_default=default is None)
+
+
+HARDWARE, TRAFFIC, OUTPUT = "Hardware", "Traffic", "Output"
+
+Model = Annotated[
+    str,
+    typer.Argument(metavar="MODEL", help="Hugging Face config.json, or a folder that holds one.", show_default=False),
+]
+Gpu = Annotated[str, option("NAME|FILE.yaml", "Chip that serves; see `moeconomics hardware`.", HARDWARE)]
+MaxGpus = Annotated[int, option("N", "Most GPUs in one replica (tensor-parallel).", HARDWARE)]
+UsdPerGpuHour = Annotated[
+    float | None, option("USD", "Price of one GPU for one hour.", HARDWARE, default="the catalogue's")
+]
+Price = Annotated[
+    str | None,
+    option("KIND", "rental, tco_neocloud or tco_hyperscaler.", HARDWARE, default="the first the catalogue has"),
+]
+Precision = Annotated[str, option("DTYPE", "Weights, arithmetic and KV cache: bf16, fp8, int8 or fp4.", HARDWARE)]
+CostModelName = Annotated[
+    str,
+    option("NAME", "paper (Eq. 5 and 6 on a roofline) or size (proportional to total parameters).", HARDWARE),
+]
+TrafficName = Annotated[
+    str, option("NAME|FILE.yaml", "sharegpt, chat, long-prompt, reasoning, or one's own file.", TRAFFIC)
+]
+InputLen = Annotated[float | None, option("TOKENS", "Mean prompt length.", TRAFFIC, default="the profile's")]
+OutputLen = Annotated[float | None, option("TOKENS", "Mean answer length.", TRAFFIC, default="the profile's")]
+Rps = Annotated[float | None, option("R", "Requests per second in all.", TRAFFIC, default="saturated")]
+TtftMs = Annotated[
+    float | None,
+    option("MS", "Longest time to the first token, in ms (queueing not counted).", TRAFFIC, default="no target"),
+]
+TpotMs = Annotated[float | None, option("MS", "Longest time per output token, in ms.", TRAFFIC, default="no target")]
+Utilisation = Annotated[
+    float | None,
+    option("SHARE", "Share of full throughput that replicas are kept at, 0.01 to 1.", TRAFFIC, default="the profile's"),
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print everything as JSON with stable keys.", rich_help_panel=OUTPUT)
+]
+Folder = Annotated[
+    Path | None,
+    option(
+        "DIR",
+        "Also write config.json (Hugging Face), plan.json, candidates.csv and pareto.csv there.",
+        OUTPUT,
+        "-o",
+        "--output",
+        default="nothing",
+    ),
+]
+
+
+def load_model(model: str) -> ModelShape:
+    """Read a model argument. Errors: `BadInput` with the path or the missing keys."""
+    return from_hf(Path(model))

@@ -1,0 +1,69 @@
+"""How answers are printed: tables for people, JSON for programs, and files that are whole or not there."""
+
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from moeconomics.errors import BadInput
+
+console = Console(highlight=False, soft_wrap=False)
+
+
+def print_json(answer: Any) -> None:
+    """Write plain values as JSON on standard output; NaN can not slip through."""
+    typer.echo(json_text(answer))
+
+
+def json_text(answer: Any) -> str:
+    """JSON with unknown as null; raises on NaN and infinity."""
+    return json.dumps(answer, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, text_columns: int = 1) -> None:
+    """Print a table; all but the first `text_columns` columns are aligned to the right."""
+    made = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False)
+    for number, name in enumerate(columns):
+        made.add_column(name, justify="left" if number < text_columns else "right", overflow="fold")
+    for row in rows:
+        made.add_row(*(Text(cell) for cell in row))
+    _wide(made)
+
+
+def say(text: str, style: str = "") -> None:
+    """Print a paragraph."""
+    console.print(Text(text, style=style))
+
+
+def write_files(folder: Path, contents: dict[str, str]) -> None:
+    """Write each file whole: under a temporary name first, then renamed over the old one.
+
+    Errors: `BadInput` with the path when the folder can not be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in contents.items():
+            handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
+            try:
+                with os.fdopen(handle, "w", encoding="utf-8") as file:
+                    file.write(text)
+                Path(temporary).chmod(0o644)
+                Path(temporary).replace(folder / name)
+            except OSError:
+                Path(temporary).unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise BadInput(f"can not write to {folder}: {error.strerror}") from error
+
+
+def _wide(made: Table) -> None:
+    """Print a table whole, also where the output is no terminal and has no width."""
+    needed = console.measure(made).maximum if console.is_terminal else 200
+    console.print(made, width=max(console.width, needed) if not console.is_terminal else None)

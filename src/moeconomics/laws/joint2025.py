@@ -1,0 +1,36 @@
+"""Ludziejewski et al. 2025, "Joint MoE Scaling Laws" (arXiv 2502.05172), Eq. 6: the default law.
+
+The published law that has active size, experts and tokens together. Exponents are used as printed, already
+negative; with these signs the formula gives the paper's Table 4 to the printed digits.
+"""
+
+from moeconomics.laws.law import Coefficients, Law, Variables
+from moeconomics.laws.saturating import saturating_experts
+from moeconomics.units import Array, namespace
+
+
+def loss(c: Coefficients, v: Variables) -> Array:
+    """L = a·Ê^δ·N^(α+γ·lnÊ) + b·Ê^ω·D^(β+ζ·lnÊ) + c."""
+    e_hat = saturating_experts(v["experts"], c["e_start"], c["e_max"])
+    ln_e = namespace(e_hat).log(e_hat)
+    size = c["a"] * e_hat ** c["delta"] * v["n_active"] ** (c["alpha"] + c["gamma"] * ln_e)
+    data = c["b"] * e_hat ** c["omega"] * v["tokens"] ** (c["beta"] + c["zeta"] * ln_e)
+    return size + data + c["c"]
+
+
+JOINT2025 = Law(
+    name="joint2025",
+    formula="L = a·Ê^δ·N_act^(α+γ·lnÊ) + b·Ê^ω·D^(β+ζ·lnÊ) + c",
+    loss_of=loss,
+    variables=("n_active", "experts", "tokens"),
+    coefficients={
+        "a": 35.91, "alpha": -0.1889, "delta": -0.2285, "gamma": 0.0098,
+        "b": 35.98, "beta": -0.1775, "omega": 0.5529, "zeta": -0.0259,
+        "e_start": 2.0732, "e_max": 290.4521, "c": 1.3637,
+    },
+    domain={"n_active": (79e6, 2.7e9), "experts": (1, 32), "tokens": (0.5e9, 80e9)},
+    family={"top_k": (1,), "moe_every": (1,), "granularity": (1,), "n_shared_experts": (0,)},
+    source="Ludziejewski et al. 2025, arXiv 2502.05172, Eq. 6 and Table 3",
+    loss_unit="nats/token, FineWeb-Edu, GPT-2 tokenizer",
+    fit_error="RMSE 0.0062 on the fit, 0.0039 on 30 held-out runs",
+)  # fmt: skip

@@ -1,0 +1,40 @@
+"""Law x serving x budget: which model to train.
+
+In: a training budget, hardware, traffic, a law (`PlanInputs`). Out: a `Plan` with candidates, the recommended
+one, the Pareto frontier and the sensitivity of the choice.
+Theory: Yun et al. 2024 (arXiv 2404.02852) §5 and App. E (Algorithms 1 and 2); Sardana & Frankle 2023
+(2401.00448) for the lifetime cost. `continuous` solves by root finding as the paper does, `realised` by
+searching the ladder of trainable shapes.
+"""
+
+from moeconomics.planning.advice import Advice
+from moeconomics.planning.candidate import Candidate, Continuous
+from moeconomics.planning.continuous import Tradeoff, bounded_cost, bounded_loss, lifetime, loss_optimal
+from moeconomics.planning.frontier import frontier, pareto
+from moeconomics.planning.inputs import PlanInputs, resolve
+from moeconomics.planning.plan import Plan, plan
+from moeconomics.planning.problem import Problem
+from moeconomics.planning.realised import choices, loss_under_budget, rungs
+from moeconomics.planning.sensitivity import Variation
+
+__all__ = [
+    "Advice",
+    "Candidate",
+    "Continuous",
+    "Plan",
+    "PlanInputs",
+    "Problem",
+    "Tradeoff",
+    "Variation",
+    "bounded_cost",
+    "bounded_loss",
+    "choices",
+    "frontier",
+    "lifetime",
+    "loss_optimal",
+    "loss_under_budget",
+    "pareto",
+    "plan",
+    "resolve",
+    "rungs",
+]

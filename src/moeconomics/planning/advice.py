@@ -1,0 +1,124 @@
+"""Which candidate to train, why, and what binds: the recommendation in words."""
+
+from dataclasses import dataclass
+
+from moeconomics.planning.candidate import Candidate
+from moeconomics.planning.problem import Problem
+from moeconomics.planning.realised import BOUNDED_LOSS, LIFETIME, LOSS_OPTIMAL, Choice, Rungs
+from moeconomics.units import count_text
+
+TIE = 0.02  # costs this close are not told apart: the ladder's own step
+
+
+@dataclass(frozen=True, kw_only=True)
+class Advice:
+    """The recommended candidate beside the base and the dense baseline, in words."""
+
+    recommended: Candidate
+    sentence: str
+    reason: str
+    comparisons: tuple[str, ...]
+    binds: tuple[str, ...]
+
+
+def rank_choices(problem: Problem, table: Rungs, found: list[Choice]) -> list[Choice]:
+    """Choices worth recommending, best first.
+
+    With a lifetime, by total cost; else Algorithm 1 against the base's quality, by serving cost; where neither
+    exists (one number of experts), the loss-optimal models by loss, as `choices` has them.
+    """
+    usd = table.usd_ER.ravel()
+    if problem.lifetime_tokens is not None:
+        per_token = table.flops_per_token_ER.ravel() * problem.usd_per_train_flop
+        served = problem.lifetime_tokens
+        return sorted(
+            (choice for choice in found if choice.rule == LIFETIME),
+            key=lambda choice: per_token[choice.index] * choice.tokens + served * usd[choice.index],
+        )
+    bounded = [
+        choice for choice in found if choice.rule == BOUNDED_LOSS and choice.base_experts == problem.base_experts
+    ]
+    base = [choice for choice in found if choice.rule == LOSS_OPTIMAL and choice.experts == problem.base_experts]
+    return sorted(bounded + base, key=lambda choice: usd[choice.index]) or found
+
+
+def advise(problem: Problem, ranked: list[Candidate], all_candidates: list[Candidate]) -> Advice:
+    """Put the best of `ranked` into words, with what it saves and gives up."""
+    best = ranked[0]
+    optimal = {one.experts: one for one in all_candidates if one.rule == LOSS_OPTIMAL}
+    base = optimal.get(problem.base_experts)
+    kind = "dense model" if best.experts == 1 else f"{best.experts}-expert model"
+    interval = (
+        ""
+        if best.usd_per_mtok_output_low is None
+        else f" ({best.usd_per_mtok_output_low:.3g} to {best.usd_per_mtok_output_high:.3g})"
+    )
+    sentence = (
+        f"Train a {kind} of {count_text(best.n_active)} active and {count_text(best.n_total)} total parameters "
+        f"(d_model {best.shape.d_model}, {best.shape.n_layers} layers) on {count_text(best.tokens)} tokens: "
+        f"expect a loss of {best.loss:.3f} nats/token and {best.usd_per_mtok_output:.3g} USD{interval} per million "
+        f"output tokens on {best.gpus} x {problem.deployment.chip.name}."
+    )
+    comparisons = []
+    if base is not None and best != base:
+        comparisons.append(_compare(best, base, f"the loss-optimal {_kind(base)}"))
+    dense = optimal.get(1)
+    if dense is not None and dense not in (base, best):
+        comparisons.append(_compare(best, dense, "the loss-optimal dense model"))
+    own = optimal.get(best.experts)
+    if own is not None and own not in (base, best):
+        comparisons.append(_compare(best, own, f"its own loss-optimal size, {count_text(own.n_active)} active"))
+    return Advice(
+        recommended=best,
+        sentence=sentence,
+        reason=_reason(problem, ranked),
+        comparisons=tuple(comparisons),
+        binds=_binds(problem, best),
+    )
+
+
+def _kind(candidate: Candidate) -> str:
+    return "dense model" if candidate.experts == 1 else f"{candidate.experts}-expert model"
+
+
+def _compare(best: Candidate, other: Candidate, name: str) -> str:
+    cost = best.usd_per_mtok_output / other.usd_per_mtok_output
+    loss = best.loss - other.loss
+    size = best.n_active / other.n_active
+    return (
+        f"Against {name}: {cost:.0%} of its serving cost, {size:.0%} of its active parameters, "
+        f"loss {loss:+.3f} nats, {best.tokens / other.tokens:.2g}x its tokens."
+    )
+
+
+def _reason(problem: Problem, ranked: list[Candidate]) -> str:
+    best = ranked[0]
+    base = "dense model" if problem.base_experts == 1 else f"{problem.base_experts}-expert model"
+    reasons = {
+        LIFETIME: (
+            f"lowest training + serving cost for {count_text(problem.lifetime_tokens or 0)} output tokens at the loss "
+            f"of the loss-optimal {base}"
+        ),
+        BOUNDED_LOSS: f"cheapest to serve at no worse loss than the loss-optimal {base} of the same budget",
+        LOSS_OPTIMAL: "lowest loss under the budget"
+        if len({one.experts for one in ranked}) == 1
+        else f"no model with more experts is cheaper to serve at the loss of the loss-optimal {base}",
+    }
+    words = f"Chosen as the {reasons[best.rule]}." if best.rule != LOSS_OPTIMAL else f"Chosen: {reasons[best.rule]}."
+    if len(ranked) > 1:
+        second = ranked[1]
+        if best.rule == LIFETIME:
+            gap = (second.lifetime_usd or 0.0) / (best.lifetime_usd or 1.0) - 1
+        else:
+            gap = second.usd_per_mtok_output / best.usd_per_mtok_output - 1
+        tie = " - a tie at this precision" if gap < TIE else ""
+        words += f" Next best: {_kind(second)}, {gap:+.1%}{tie}."
+    return words
+
+
+def _binds(problem: Problem, best: Candidate) -> tuple[str, ...]:
+    binds = []
+    if best.train_flops >= problem.train_flops * 0.999:
+        binds.append(f"training budget ({problem.train_flops:.3g} FLOPs)")
+    binds.append(f"{best.limited_by} (limits the batch to {best.batch})")
+    return tuple(binds)

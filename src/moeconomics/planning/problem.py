@@ -1,0 +1,61 @@
+"""`Problem`: a resolved question, and the trade-off it poses on relaxed shapes."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from moeconomics.laws import Law
+from moeconomics.planning.continuous import Tradeoff
+from moeconomics.serving import CostModel, Deployment, cheapest, make_cost_model
+from moeconomics.shapes import Architecture, ModelShape, relaxed, train_flops_per_token
+from moeconomics.units import Array
+
+WIDTHS = (16.0, 65536.0)  # d_model of the relaxed shapes searched
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """Everything that decides a plan. `experts` holds what the law can answer, smallest first."""
+
+    law: Law
+    architecture: Architecture
+    vocab_size: int
+    seq_len: int
+    flop_count: str
+    train_flops: float
+    usd_per_train_flop: float
+    experts: tuple[int, ...]
+    base_experts: int
+    deployment: Deployment
+    cost_model: str
+    lifetime_tokens: float | None
+
+    @cached_property
+    def model(self) -> CostModel:
+        """The serving cost model."""
+        return make_cost_model(self.cost_model, self.deployment)
+
+    def relaxed(self, width: Array, experts: Array) -> ModelShape:
+        """Relaxed shape of a given d_model."""
+        return relaxed(self.architecture, width, experts, self.vocab_size)
+
+    def flops_per_token(self, shape: ModelShape) -> Array:
+        """Training FLOPs per token in the problem's convention."""
+        return train_flops_per_token(shape, self.flop_count, self.seq_len)
+
+    def tradeoff(self) -> Tradeoff:
+        """Loss, training and serving cost (USD per output token) as functions of (d_model, experts)."""
+
+        def cost(width: Array, experts: Array) -> Array:
+            width, experts = np.broadcast_arrays(width, experts)
+            shape = self.relaxed(width.ravel(), experts.ravel())
+            served = cheapest(self.model, shape, self.deployment.gpus)
+            return served.usd_per_token_output.reshape(width.shape)
+
+        return Tradeoff(
+            loss=lambda width, experts, tokens: self.law.loss(self.relaxed(width, experts), tokens),
+            flops_per_token=lambda width, experts: self.flops_per_token(self.relaxed(width, experts)),
+            cost=cost,
+            sizes=WIDTHS,
+        )

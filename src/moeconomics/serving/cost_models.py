@@ -1,0 +1,22 @@
+"""The cost models by name: those of this package and a user's own (entry points)."""
+
+from moeconomics.errors import unknown_name
+from moeconomics.plugins import installed
+from moeconomics.serving.deployment import Deployment
+from moeconomics.serving.paper import PaperCost
+from moeconomics.serving.served import CostModel, CostModelMaker
+from moeconomics.serving.size import SizeCost
+
+DEFAULT_COST_MODEL = "paper"
+
+
+def make_cost_model(name: str, deployment: Deployment) -> CostModel:
+    """Make the cost model `name` for a deployment. Errors: `BadInput` with the nearest known name."""
+    makers: dict[str, CostModelMaker] = {
+        "paper": PaperCost.roofline,
+        "size": SizeCost.of,
+        **installed("moeconomics.cost_models", CostModelMaker),
+    }
+    if name not in makers:
+        raise unknown_name("cost model", name, makers)
+    return makers[name](deployment)
