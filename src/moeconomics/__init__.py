@@ -13,6 +13,7 @@ from moeconomics.errors import BadInput, Infeasible, MoeconomicsError
 from moeconomics.planning import Plan, plan
 from moeconomics.serving import Estimate, cost
 from moeconomics.shapes import Counts, ModelShape, counts
+from moeconomics.shapes.huggingface import from_hf, to_hf
 
 __all__ = [
     "BadInput",
@@ -24,5 +25,7 @@ __all__ = [
     "Plan",
     "cost",
     "counts",
+    "from_hf",
     "plan",
+    "to_hf",
 ]

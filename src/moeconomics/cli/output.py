@@ -34,12 +34,13 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, 
         made.add_column(name, justify="left" if number < text_columns else "right", overflow="fold")
     for row in rows:
         made.add_row(*(Text(cell) for cell in row))
-    _wide(made)
+    # Where the output is no terminal it has no width: print the table whole.
+    console.print(made, width=None if console.is_terminal else 240)
 
 
 def say(text: str, style: str = "") -> None:
-    """Print a paragraph."""
-    console.print(Text(text, style=style))
+    """Print a paragraph; lines are broken for a terminal only."""
+    console.print(Text(text, style=style), soft_wrap=not console.is_terminal)
 
 
 def write_files(folder: Path, contents: dict[str, str]) -> None:
@@ -61,9 +62,3 @@ def write_files(folder: Path, contents: dict[str, str]) -> None:
                 raise
     except OSError as error:
         raise BadInput(f"can not write to {folder}: {error.strerror}") from error
-
-
-def _wide(made: Table) -> None:
-    """Print a table whole, also where the output is no terminal and has no width."""
-    needed = console.measure(made).maximum if console.is_terminal else 200
-    console.print(made, width=max(console.width, needed) if not console.is_terminal else None)

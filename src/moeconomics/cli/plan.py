@@ -181,7 +181,7 @@ def _row(one: Candidate, best: bool) -> list[str]:
         count_text(one.n_active),
         count_text(one.n_total),
         count_text(one.tokens),
-        f"{one.loss:.4f}" + ("*" if one.extrapolated else " "),
+        f"{one.loss:.4f}" + {True: "*", None: "?", False: " "}[one.extrapolated],
         f"{one.usd_per_mtok_output:.3g}",
         band,
         str(one.gpus),

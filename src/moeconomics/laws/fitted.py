@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from moeconomics.errors import BadInput, invalid
 from moeconomics.laws.law import Law
+from moeconomics.laws.variables import VARIABLES
 
 
 class FittedLaw(BaseModel):
@@ -49,8 +50,8 @@ def load_fitted(path: Path, forms: dict[str, Law]) -> Law:
             raise BadInput(
                 f"law file {path}: {where} has {', '.join(sorted(found))}; {file.law} needs {', '.join(sorted(wanted))}"
             )
-    if not set(file.domain) <= set(form.variables):
-        raise BadInput(f"law file {path}: domain may hold {', '.join(form.variables)} only")
+    if not set(file.domain) <= set(VARIABLES):
+        raise BadInput(f"law file {path}: domain may hold {', '.join(VARIABLES)} only")
     draws = {name: np.array([draw[name] for draw in file.draws]) for name in wanted} if file.draws else None
     return replace(
         form,

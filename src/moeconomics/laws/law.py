@@ -21,8 +21,9 @@ INTERVAL_PERCENTILES = (5.0, 95.0)
 class Prediction:
     """Loss of one model with its interval, or the reason there is none, and how far it lies from the data.
 
-    `extrapolation` maps each variable outside the fitted domain to its distance in log10; `departures` says
-    in words where the architecture differs from the family the law was fitted on.
+    `extrapolation` maps each variable outside the fitted domain to its distance in log10, `unknown_domain` names
+    the variables whose range in the data is not known; `departures` says in words where the architecture differs
+    from the family the law was fitted on.
     """
 
     loss: float
@@ -30,23 +31,26 @@ class Prediction:
     high: float | None
     no_interval_because: str | None
     extrapolation: dict[str, float]
+    unknown_domain: tuple[str, ...]
     departures: tuple[str, ...]
 
     @property
-    def extrapolated(self) -> bool:
-        """Whether any variable lies outside the fitted domain."""
-        return bool(self.extrapolation)
+    def extrapolated(self) -> bool | None:
+        """Whether any variable lies outside the fitted domain; None where that domain is not all known."""
+        if self.extrapolation:
+            return True
+        return None if self.unknown_domain else False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Law:
     """A law of the form loss = f(coefficients, variables), written once against the array API.
 
-    `variables` are names in `VARIABLES`. `fixed` holds what never varied in the law's data and has no place in
-    its formula: any other value is refused. A coefficient is None where its authors did not print it;
-    `draws` (coefficient → array) carry the uncertainty of a fit. `domain` bounds each variable in the fitted
-    data; `family` lists the values of architecture features there. `predicts` is "loss" but for laws of
-    something else, which refuse to give a loss.
+    `variables` are names in `VARIABLES`. `fixed` holds what never varied in the law's data and has no place in its
+    formula: any other value is refused. A coefficient is None where its authors did not print it; `draws`
+    (coefficient → array) carry the uncertainty of a fit. `domain` bounds variables in the fitted data; `family` lists
+    the values of architecture features there. `predicts` is "loss" but for laws of something else, which refuse to
+    give a loss.
     """
 
     name: str
@@ -100,17 +104,19 @@ class Law:
             low=low,
             high=high,
             no_interval_because=None if self.draws is not None else f"no draws published ({self.fit_error})",
-            extrapolation={name: float(far) for name, far in self.distance(values).items() if far > 0},
+            extrapolation={name: float(far) for name, far in self.distance(shape, tokens).items() if far > 0},
+            unknown_domain=tuple(name for name in self.variables if name not in self.domain),
             departures=self.departures(shape),
         )
 
-    def distance(self, values: Variables) -> dict[str, Array]:
-        """Distance in log10 of each variable from the fitted domain; 0 inside."""
-        with np.errstate(divide="ignore"):  # `low` is 0 where a paper states the upper end only
-            return {
-                name: np.maximum(0.0, np.maximum(np.log10(low / values[name]), np.log10(values[name] / high)))
-                for name, (low, high) in self.domain.items()
-            }
+    def distance(self, shape: ModelShape, tokens: Array) -> dict[str, Array]:
+        """Distance in log10 of each variable of the domain from its range in the data; 0 inside."""
+        far = {}
+        for name, (low, high) in self.domain.items():
+            value = _value(name, shape, tokens)
+            with np.errstate(divide="ignore"):  # `low` is 0 where a paper states the upper end only
+                far[name] = np.maximum(0.0, np.maximum(np.log10(low / value), np.log10(value / high)))
+        return far
 
     def departures(self, shape: ModelShape) -> tuple[str, ...]:
         """Where one MoE shape differs in kind from those the law was fitted on."""

@@ -96,6 +96,9 @@ VARIABLES: dict[str, Variable] = {
     ),
     "weight_sparsity": Variable("share of weights that are zero: 0 for every planned shape", lambda *_: 0.0),
     "tokens": Variable("D: training tokens", lambda _, tokens: tokens),
+    "tokens_per_active": Variable(
+        "D / active parameters", lambda shape, tokens: np.asarray(tokens) / counts(shape).n_active
+    ),
     "unique_tokens": Variable(
         "different tokens among D: all of them, unless the law is wrapped in `repeated`", lambda _, tokens: tokens
     ),

@@ -58,7 +58,7 @@ class Candidate:
     output_tok_s_per_gpu: float
     limited_by: str
     lifetime_usd: float | None
-    extrapolated: bool
+    extrapolated: bool | None
     extrapolation_log10: dict[str, float]
     departures: tuple[str, ...]
     continuous: Continuous | None

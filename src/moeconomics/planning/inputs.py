@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 from moeconomics.boundary import within
 from moeconomics.errors import BadInput, unknown_name
 from moeconomics.hardware import get_chip
-from moeconomics.laws import DEFAULT_LAW, Law, get_law, repeated
+from moeconomics.laws import DEFAULT_LAW, Law, get_law
 from moeconomics.planning.problem import Problem
 from moeconomics.serving import ServingInputs
 from moeconomics.shapes import FLOP_COUNTS, get_architecture, relaxed
@@ -79,14 +79,13 @@ def resolve(inputs: PlanInputs) -> tuple[Problem, list[str]]:
     _check_experts(inputs.experts, architecture.top_k, architecture.name)
     law = get_law(DEFAULT_LAW if inputs.law == ALL_LAWS else inputs.law)
     answered, warnings = _answered(law, inputs)
-    if inputs.unique_tokens is not None:
-        law = repeated(law, inputs.unique_tokens)
     base = inputs.base_experts or min((number for number in answered if number > 1), default=answered[0])
     if base not in answered:
         raise BadInput(f"base_experts {base}: {law.name} has no answer for it; choose from {answered}")
     return (
         Problem(
-            law=law,
+            published_law=law,
+            unique_tokens=inputs.unique_tokens,
             architecture=architecture,
             vocab_size=inputs.vocab_size,
             seq_len=inputs.seq_len,

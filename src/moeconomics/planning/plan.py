@@ -164,6 +164,12 @@ def _warnings(
     if far:
         words = ", ".join(f"{name} by up to {10**distance:.3g}x" for name, distance in far.items())
         warnings.append(f"losses are extrapolated: outside the data of {problem.law.name} in {words}")
+    unknown = [name for name in problem.law.variables if name not in problem.law.domain]
+    if unknown:
+        warnings.append(
+            f"the range of {', '.join(unknown)} in the data of {problem.law.name} is not known: "
+            f"losses may be extrapolated"
+        )
     warnings.extend(sorted({words for one in described for words in one.departures}))
     warnings.extend(serving_warnings(asked, problem.deployment))
     rung_count = table.usd_ER.shape[1]

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from moeconomics.laws import Law
+from moeconomics.laws import Law, repeated
 from moeconomics.planning.continuous import Tradeoff
 from moeconomics.serving import CostModel, Deployment, cheapest, make_cost_model
 from moeconomics.shapes import Architecture, ModelShape, relaxed, train_flops_per_token
@@ -16,9 +16,13 @@ WIDTHS = (16.0, 65536.0)  # d_model of the relaxed shapes searched
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """Everything that decides a plan. `experts` holds what the law can answer, smallest first."""
+    """Everything that decides a plan. `experts` holds what the law can answer, smallest first.
 
-    law: Law
+    `published_law` is the law as it stands; `law` adds the penalty of repeated data where tokens are limited.
+    """
+
+    published_law: Law
+    unique_tokens: float | None
     architecture: Architecture
     vocab_size: int
     seq_len: int
@@ -30,6 +34,11 @@ class Problem:
     deployment: Deployment
     cost_model: str
     lifetime_tokens: float | None
+
+    @cached_property
+    def law(self) -> Law:
+        """The law that losses are taken from."""
+        return self.published_law if self.unique_tokens is None else repeated(self.published_law, self.unique_tokens)
 
     @cached_property
     def model(self) -> CostModel:

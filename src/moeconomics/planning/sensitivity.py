@@ -58,7 +58,7 @@ def across_laws(problem: Problem, chosen_experts: int) -> list[Variation]:
 def _with_law(problem: Problem, law: Law) -> Problem:
     answered = tuple(number for number in problem.experts if _answers(problem, law, number) is None)
     base = problem.base_experts if problem.base_experts in answered else min(answered, default=1)
-    return replace(problem, law=law, experts=answered, base_experts=base)
+    return replace(problem, published_law=law, experts=answered, base_experts=base)
 
 
 def _answers(problem: Problem, law: Law, experts: int) -> str | None:

@@ -96,9 +96,7 @@ def bytes_weights(shape: ModelShape, dtype: str) -> Array:
 def bytes_kv(shape: ModelShape, context: Array, dtype: str) -> Array:
     """KV-cache bytes of one sequence of `context` tokens; windowed layers keep their window only."""
     windowed = shape.n_windowed_layers
-    tokens_all_layers = (shape.n_layers - windowed) * context + windowed * np.minimum(
-        context, shape.sliding_window
-    )
+    tokens_all_layers = (shape.n_layers - windowed) * context + windowed * np.minimum(context, shape.sliding_window)
     return tokens_all_layers * shape.attention.kv_elements() * BYTES_PER_ELEMENT[dtype]
 
 

@@ -8,6 +8,8 @@ Balancing buffers and multi-token-prediction heads are not parameters and are no
 
 from dataclasses import dataclass, fields
 
+import numpy as np
+
 from moeconomics.shapes.shape import ModelShape
 from moeconomics.units import Array
 
@@ -61,10 +63,12 @@ def counts(shape: ModelShape) -> Counts:
     d, layers, moe = shape.d_model, shape.n_layers, shape.n_moe_layers
     attention = shape.attention
     expert = _gated_ffn(d, shape.d_expert, bias=shape.expert_bias)
-    shared = shape.n_shared_experts * _gated_ffn(d, shape.d_shared, bias=shape.ffn_bias)
+    # Shared experts are built as one FFN of their joint width, so they share one down bias.
+    has_shared = np.asarray(shape.n_shared_experts) > 0
+    shared = has_shared * _gated_ffn(d, shape.n_shared_experts * shape.d_shared, bias=shape.ffn_bias)
     router = d * shape.n_experts + (shape.n_experts if shape.router_bias else 0)
     return Counts(
-        embedding=shape.vocab_size * d * (1 if shape.tied_embeddings else 2),
+        embedding=shape.vocab_size * (d * (1 if shape.tied_embeddings else 2) + (1 if shape.head_bias else 0)),
         attention=layers * (attention.matrix_params(d) + attention.bias_params(d)),
         dense_ffn=(layers - moe) * _gated_ffn(d, shape.d_ff, bias=shape.ffn_bias),
         router=moe * router,

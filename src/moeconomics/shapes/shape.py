@@ -72,6 +72,7 @@ class ModelShape:
     sliding_window: Array = math.inf
     windowed_layers: Layers = NO_LAYERS
     tied_embeddings: bool = False
+    head_bias: bool = False
     ffn_bias: bool = False
     expert_bias: bool = False
     router_bias: bool = False

@@ -1,0 +1,9 @@
+"""Draw the README's figure from the plan that `make plan` prints. Needs Chromium or Chrome for Plotly's image export."""
+
+from pathlib import Path
+
+from moeconomics import plan
+from moeconomics.reports import loss_cost_figure
+
+answer = plan(train_flops=5.15e21, gpu="A100-SXM-40GB", max_gpus=8, experts=(1, 4, 8, 16, 32))
+loss_cost_figure(answer).write_image(Path(__file__).parent / "figures" / "plan.svg")

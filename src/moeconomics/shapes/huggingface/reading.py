@@ -1,0 +1,470 @@
+"""From a Hugging Face `config.json` to a `ModelShape`, one reader a family.
+
+A reader takes the keys that decide a count as `transformers` 5 reads them, and the same defaults where a key may be
+absent. Keys without a safe default are required.
+"""
+
+import difflib
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from moeconomics.errors import BadInput, unknown_name
+from moeconomics.shapes.attention import GroupedQuery, Latent
+from moeconomics.shapes.shape import NO_LAYERS, Layers, ModelShape
+
+BASIC = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
+LATENT = ("kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim")
+LARGEST = 10**9  # no dimension of a model comes near; a larger one is a slip
+
+
+@dataclass(frozen=True)
+class Family:
+    """How one `model_type` is read: its reader, the keys it can not do without, and other names of keys."""
+
+    read: Callable[["Config"], ModelShape]
+    required: tuple[str, ...]
+    aliases: Mapping[str, str] = field(default_factory=dict)
+
+
+class Config:
+    """A config's keys, checked as they are taken; None counts as absent, as in `transformers`."""
+
+    def __init__(self, raw: Mapping[str, Any], model_type: str, family: Family) -> None:
+        self.raw = {family.aliases.get(key, key): value for key, value in raw.items()}
+        self.model_type = model_type
+        missing = [key for key in family.required if self.raw.get(key) is None]
+        if missing:
+            raise BadInput(f"{model_type} config lacks {', '.join(map(self._with_near_miss, missing))}")
+
+    def whole(self, key: str, default: int | None = None, *, least: int = 1) -> int:
+        """A whole number from `least`, or the default where the key is absent."""
+        value = self.raw.get(key)
+        if value is None and default is not None:
+            return default
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= LARGEST:
+            raise BadInput(f"{self.model_type} config: {key} is {value!r}; it must be a whole number from {least}")
+        return value
+
+    def flag(self, key: str, default: bool) -> bool:
+        """A boolean, or the default where the key is absent."""
+        value = self.raw.get(key)
+        if value is None:
+            return default
+        if not isinstance(value, bool):
+            raise BadInput(f"{self.model_type} config: {key} is {value!r}; it must be true or false")
+        return value
+
+    def listing(self, key: str, kind: type) -> list[Any] | None:
+        """A list of whole numbers or of names, or None where the key is absent."""
+        value = self.raw.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, list | tuple) or not all(type(item) is kind for item in value):
+            words = "whole numbers" if kind is int else "names"
+            raise BadInput(f"{self.model_type} config: {key} is {value!r}; it must be a list of {words}")
+        return list(value)
+
+    def _with_near_miss(self, key: str) -> str:
+        near = difflib.get_close_matches(key, self.raw, n=1, cutoff=0.75)
+        return f"{key} (there is {near[0]!r})" if near else key
+
+
+def from_hf(config: Mapping[str, Any] | str | Path) -> ModelShape:
+    """Read a Hugging Face config: a dict, a path to a config.json, or a folder that holds one.
+
+    The counts of the shape equal those of the model that `transformers` builds from the same config.
+    Errors: `BadInput` for an unknown architecture (with the nearest known), a missing or impossible key, or a file
+    that can not be read.
+    """
+    raw = config if isinstance(config, Mapping) else _load(Path(config))
+    model_type = raw.get("model_type")
+    if not isinstance(model_type, str):
+        raise BadInput("the config has no model_type, such as llama or mixtral: is it a model's config.json?")
+    if model_type not in HF_FAMILIES:
+        if isinstance(raw.get("text_config"), Mapping):
+            raise BadInput(f"{model_type} is multimodal: pass its text_config, the language model's own config")
+        raise unknown_name("architecture", model_type, HF_FAMILIES)
+    family = HF_FAMILIES[model_type]
+    return family.read(Config(raw, model_type, family))
+
+
+def _load(path: Path) -> Mapping[str, Any]:
+    file = path / "config.json" if path.is_dir() else path
+    try:
+        raw = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"{file}: {error.strerror}") from error
+    except ValueError as error:  # also text that is no UTF-8
+        raise BadInput(f"{file} is no JSON: {error}") from error
+    if not isinstance(raw, Mapping):
+        raise BadInput(f"{file} holds no JSON object; a config.json is one")
+    return raw
+
+
+def _llama(c: Config) -> ModelShape:
+    bias = c.flag("attention_bias", False)
+    return _dense(c, _grouped(c, qkv_bias=bias, out_bias=bias), ffn_bias=c.flag("mlp_bias", False))
+
+
+def _mistral(c: Config) -> ModelShape:
+    window = c.whole("sliding_window", 4096) if c.raw.get("sliding_window", 4096) is not None else None
+    return _dense(c, _grouped(c, kv_heads=8), **_windowed(window, Layers()))
+
+
+def _qwen2(c: Config) -> ModelShape:
+    return _dense(c, _grouped(c, kv_heads=32, qkv_bias=True), **_qwen_window(c))
+
+
+def _qwen3(c: Config) -> ModelShape:
+    bias = c.flag("attention_bias", False)
+    attention = _grouped(c, kv_heads=32, head_dim=128, qkv_bias=bias, out_bias=bias, qk_norm="head")
+    return _dense(c, attention, **_qwen_window(c))
+
+
+def _mixtral(c: Config) -> ModelShape:
+    window = c.whole("sliding_window") if c.raw.get("sliding_window") is not None else None
+    return _sparse(
+        c,
+        _grouped(c, kv_heads=8),
+        experts=c.whole("num_local_experts"),
+        top_k=c.whole("num_experts_per_tok"),
+        d_expert=c.whole("intermediate_size"),
+        **_windowed(window, Layers()),
+    )
+
+
+def _qwen2_moe(c: Config) -> ModelShape:
+    return _sparse(
+        c,
+        _grouped(c, kv_heads=16, qkv_bias=c.flag("qkv_bias", True)),
+        experts=c.whole("num_experts", least=0),
+        top_k=c.whole("num_experts_per_tok"),
+        d_expert=c.whole("moe_intermediate_size"),
+        moe_layers=_qwen_moe_layers(c),
+        n_shared_experts=1,
+        d_shared=c.whole("shared_expert_intermediate_size"),
+        shared_gate=True,
+        **_qwen2_moe_window(c),
+    )
+
+
+def _qwen3_moe(c: Config) -> ModelShape:
+    bias = c.flag("attention_bias", False)
+    window = c.whole("sliding_window", 4096) if c.flag("use_sliding_window", False) else None
+    return _sparse(
+        c,
+        _grouped(c, kv_heads=4, qkv_bias=bias, out_bias=bias, qk_norm="head"),
+        experts=c.whole("num_experts", least=0),
+        top_k=c.whole("num_experts_per_tok"),
+        d_expert=c.whole("moe_intermediate_size"),
+        moe_layers=_qwen_moe_layers(c),
+        **_windowed(window, Layers()),
+    )
+
+
+def _olmoe(c: Config) -> ModelShape:
+    bias = c.flag("attention_bias", False)
+    return _sparse(
+        c,
+        _grouped(c, qkv_bias=bias, out_bias=bias, qk_norm="full"),
+        experts=c.whole("num_experts"),
+        top_k=c.whole("num_experts_per_tok"),
+        d_expert=c.whole("intermediate_size"),
+    )
+
+
+def _deepseek_v2(c: Config) -> ModelShape:
+    return _deepseek(c, first_dense=0, ffn_bias=c.flag("mlp_bias", False))
+
+
+def _deepseek_v3(c: Config) -> ModelShape:
+    return _deepseek(c, first_dense=3)
+
+
+def _deepseek(c: Config, first_dense: int, **kinds: Any) -> ModelShape:
+    # A null rank is DeepSeek-V2-Lite's direct query projection; an absent one is the class default.
+    direct = "q_lora_rank" in c.raw and c.raw["q_lora_rank"] is None
+    attention = Latent(
+        n_heads=c.whole("num_attention_heads"),
+        q_lora_rank=0 if direct else c.whole("q_lora_rank", 1536),
+        kv_lora_rank=c.whole("kv_lora_rank"),
+        qk_nope_head_dim=c.whole("qk_nope_head_dim"),
+        qk_rope_head_dim=c.whole("qk_rope_head_dim"),
+        v_head_dim=c.whole("v_head_dim"),
+        bias=c.flag("attention_bias", False),
+    )
+    return _sparse(
+        c,
+        attention,
+        experts=c.whole("n_routed_experts"),
+        top_k=c.whole("num_experts_per_tok"),
+        d_expert=c.whole("moe_intermediate_size"),
+        moe_layers=_after(c, first_dense),
+        n_shared_experts=c.whole("n_shared_experts"),
+        d_shared=c.whole("moe_intermediate_size"),
+        **kinds,
+    )
+
+
+def _gpt_oss(c: Config) -> ModelShape:
+    bias = c.flag("attention_bias", True)
+    names = c.listing("layer_types", str)
+    return _sparse(
+        c,
+        _grouped(c, kv_heads=8, head_dim=64, qkv_bias=bias, out_bias=bias, sinks=True),
+        experts=c.whole("num_local_experts"),
+        top_k=c.whole("num_experts_per_tok"),
+        d_expert=c.whole("intermediate_size"),
+        expert_bias=True,
+        router_bias=True,
+        **_windowed(
+            c.whole("sliding_window", 128),
+            _named(c, names, "sliding_attention") or _layers(range(0, c.whole("num_hidden_layers"), 2), c),
+        ),
+    )
+
+
+def _llama4_text(c: Config) -> ModelShape:
+    bias = c.flag("attention_bias", False)
+    listed = c.listing("moe_layers", int)
+    sparse = Layers(every=c.whole("interleave_moe_layer_step", 1)) if listed is None else _layers(listed, c)
+    names = c.listing("layer_types", str)
+    every = c.whole("no_rope_layer_interval", 4)
+    depth = c.whole("num_hidden_layers")
+    rotary = c.listing("no_rope_layers", int) or [int((i + 1) % every != 0) for i in range(depth)]
+    chunked = [i for i, has_rope in enumerate(rotary) if has_rope]
+    # A chunk is at most as long as a window of the same size, and on average half of it is seen.
+    window = c.whole("attention_chunk_size", 8192) if c.raw.get("attention_chunk_size", 0) is not None else None
+    return _sparse(
+        c,
+        _grouped(c, kv_heads=8, head_dim=128, qkv_bias=bias, out_bias=bias),
+        experts=c.whole("num_local_experts"),
+        top_k=c.whole("num_experts_per_tok", 1),
+        d_expert=c.whole("intermediate_size"),
+        d_ff=c.whole("intermediate_size_mlp"),
+        moe_layers=sparse,
+        n_shared_experts=1,
+        d_shared=c.whole("intermediate_size"),
+        **_windowed(window, _named(c, names, "chunked_attention") or _layers(chunked, c)),
+    )
+
+
+def _glm4_moe(c: Config) -> ModelShape:
+    norm = "head" if c.flag("use_qk_norm", False) else "none"
+    return _sparse(
+        c,
+        _grouped(c, kv_heads=8, qkv_bias=c.flag("attention_bias", False), qk_norm=norm),
+        experts=c.whole("n_routed_experts"),
+        top_k=c.whole("num_experts_per_tok"),
+        d_expert=c.whole("moe_intermediate_size"),
+        moe_layers=_after(c, 1),
+        n_shared_experts=c.whole("n_shared_experts"),
+        d_shared=c.whole("moe_intermediate_size"),
+    )
+
+
+def _ernie4_5_moe(c: Config) -> ModelShape:
+    bias = c.flag("use_bias", False)
+    depth = c.whole("num_hidden_layers")
+    every, first = c.whole("moe_layer_interval", 1), c.whole("moe_layer_start_index", 1, least=0)
+    last = c.whole("moe_layer_end_index", -1, least=-1)
+    last = depth - 1 if last == -1 else last
+    sparse = [i for i in range(first, min(last + 1, depth)) if (i + 1) % every == 0]
+    return _sparse(
+        c,
+        _grouped(c, kv_heads=4, qkv_bias=bias, out_bias=bias),
+        experts=c.whole("moe_num_experts"),
+        top_k=c.whole("moe_k"),
+        d_expert=c.whole("moe_intermediate_size"),
+        moe_layers=_layers(sparse, c),
+        n_shared_experts=c.whole("moe_num_shared_experts", least=0),
+        d_shared=c.whole("moe_intermediate_size"),
+        ffn_bias=bias,
+        head_bias=bias,
+        router_bias=True,  # the correction bias, a parameter here and a buffer elsewhere
+        tied=True,
+    )
+
+
+def _granitemoe(c: Config) -> ModelShape:
+    bias = c.flag("attention_bias", False)
+    return _sparse(
+        c,
+        _grouped(c, qkv_bias=bias, out_bias=bias),
+        experts=c.whole("num_local_experts"),
+        top_k=c.whole("num_experts_per_tok"),
+        d_expert=c.whole("intermediate_size"),
+    )
+
+
+def _grouped(c: Config, *, kv_heads: int | None = None, head_dim: int | None = None, **kinds: Any) -> GroupedQuery:
+    """Grouped-query attention; the defaults are those of the family's config class."""
+    heads = c.whole("num_attention_heads")
+    return GroupedQuery(
+        n_heads=heads,
+        n_kv_heads=c.whole("num_key_value_heads", heads if kv_heads is None else kv_heads),
+        head_dim=c.whole("head_dim", head_dim or c.whole("hidden_size") // heads),
+        **kinds,
+    )
+
+
+def _dense(c: Config, attention: GroupedQuery, **kinds: Any) -> ModelShape:
+    return ModelShape(
+        vocab_size=c.whole("vocab_size"),
+        d_model=c.whole("hidden_size"),
+        n_layers=c.whole("num_hidden_layers"),
+        attention=attention,
+        d_ff=c.whole("intermediate_size"),
+        tied_embeddings=c.flag("tie_word_embeddings", False),
+        **kinds,
+    )
+
+
+def _sparse(
+    c: Config,
+    attention: GroupedQuery | Latent,
+    *,
+    experts: int,
+    top_k: int,
+    d_expert: int,
+    d_ff: int | None = None,
+    tied: bool = False,
+    **kinds: Any,
+) -> ModelShape:
+    """A model with experts; without a dense width of its own, its FFNs are as wide as its experts."""
+    if experts == 1:
+        raise BadInput(
+            f"{c.model_type} config: one expert behind a router; write it as a dense model, which has no router"
+        )
+    sparse = experts > 0 and kinds.get("moe_layers", Layers()) != NO_LAYERS
+    if top_k > max(experts, 1) and sparse:
+        raise BadInput(f"{c.model_type} config: a token uses {top_k} experts, but there are {experts}")
+    return ModelShape(
+        vocab_size=c.whole("vocab_size"),
+        d_model=c.whole("hidden_size"),
+        n_layers=c.whole("num_hidden_layers"),
+        attention=attention,
+        d_ff=c.whole("intermediate_size") if d_ff is None else d_ff,
+        d_expert=d_expert,
+        n_experts=experts if sparse else 1,
+        top_k=top_k if sparse else 1,
+        tied_embeddings=c.flag("tie_word_embeddings", tied),
+        **kinds,
+    )
+
+
+def _layers(indices: Any, c: Config) -> Layers:
+    """Layers by index, as a rule where they follow one."""
+    listed, depth = tuple(sorted(set(indices))), c.whole("num_hidden_layers")
+    if listed and not 0 <= listed[0] <= listed[-1] < depth:
+        raise BadInput(f"{c.model_type} config: layers {list(listed)} are not all from 0 to {depth - 1}")
+    if listed:
+        every = listed[1] - listed[0] if len(listed) > 1 else depth
+        for rule in (Layers(every=every), Layers(every=every, first=listed[0])):
+            if rule.indices(depth) == listed:
+                return rule
+    return Layers(listed=listed)
+
+
+def _after(c: Config, default: int) -> Layers:
+    """All layers but the first few (`first_k_dense_replace`)."""
+    first = c.whole("first_k_dense_replace", default, least=0)
+    return Layers(first=first) if first < c.whole("num_hidden_layers") else NO_LAYERS
+
+
+def _qwen_moe_layers(c: Config) -> Layers:
+    """Every `decoder_sparse_step`-th layer that `mlp_only_layers` does not name."""
+    dense = set(c.listing("mlp_only_layers", int) or ())
+    sparse = Layers(every=c.whole("decoder_sparse_step", 1)).indices(c.whole("num_hidden_layers"))
+    return _layers([i for i in sparse if i not in dense], c)
+
+
+def _named(c: Config, names: list[str] | None, wanted: str) -> Layers | None:
+    """The layers of one kind in `layer_types`, or None where the config has no such list."""
+    if names is None:
+        return None
+    if len(names) != c.whole("num_hidden_layers"):
+        raise BadInput(f"{c.model_type} config: layer_types names {len(names)} layers of num_hidden_layers")
+    return _layers([i for i, name in enumerate(names) if name == wanted], c)
+
+
+def _windowed(window: int | None, layers: Layers) -> dict[str, Any]:
+    if window is None or layers == NO_LAYERS:
+        return {"sliding_window": math.inf, "windowed_layers": NO_LAYERS}
+    return {"sliding_window": window, "windowed_layers": layers}
+
+
+def _qwen_window(c: Config) -> dict[str, Any]:
+    """Qwen2 and Qwen3: the layers from `max_window_layers` on, when switched on."""
+    if not c.flag("use_sliding_window", False):
+        return _windowed(None, NO_LAYERS)
+    depth = c.whole("num_hidden_layers")
+    named = _named(c, c.listing("layer_types", str), "sliding_attention")
+    after = _layers(range(min(c.whole("max_window_layers", 28, least=0), depth), depth), c)
+    return _windowed(c.whole("sliding_window", 4096), after if named is None else named)
+
+
+def _qwen2_moe_window(c: Config) -> dict[str, Any]:
+    """Qwen2-MoE: every other layer below `max_window_layers`, when switched on."""
+    if not c.flag("use_sliding_window", False):
+        return _windowed(None, NO_LAYERS)
+    named = _named(c, c.listing("layer_types", str), "sliding_attention")
+    below = min(c.whole("max_window_layers", 28, least=0), c.whole("num_hidden_layers"))
+    return _windowed(c.whole("sliding_window", 4096), _layers(range(0, below, 2), c) if named is None else named)
+
+
+HF_FAMILIES: dict[str, Family] = {
+    "llama": Family(_llama, BASIC),
+    "mistral": Family(_mistral, BASIC),
+    "qwen2": Family(_qwen2, BASIC),
+    "qwen3": Family(_qwen3, BASIC),
+    "mixtral": Family(
+        _mixtral, (*BASIC, "num_local_experts", "num_experts_per_tok"), {"num_experts": "num_local_experts"}
+    ),
+    "qwen2_moe": Family(
+        _qwen2_moe,
+        (
+            *BASIC,
+            "num_experts",
+            "num_experts_per_tok",
+            "moe_intermediate_size",
+            "shared_expert_intermediate_size",
+        ),
+        {"num_local_experts": "num_experts"},
+    ),
+    "qwen3_moe": Family(
+        _qwen3_moe,
+        (*BASIC, "num_experts", "num_experts_per_tok", "moe_intermediate_size"),
+        {"num_local_experts": "num_experts"},
+    ),
+    "olmoe": Family(_olmoe, (*BASIC, "num_experts", "num_experts_per_tok"), {"num_local_experts": "num_experts"}),
+    "deepseek_v2": Family(
+        _deepseek_v2,
+        (*BASIC, *LATENT, "n_routed_experts", "num_experts_per_tok", "n_shared_experts", "moe_intermediate_size"),
+        {"num_experts": "n_routed_experts"},
+    ),
+    "deepseek_v3": Family(
+        _deepseek_v3,
+        (*BASIC, *LATENT, "n_routed_experts", "num_experts_per_tok", "n_shared_experts", "moe_intermediate_size"),
+        {"num_local_experts": "n_routed_experts"},
+    ),
+    "gpt_oss": Family(
+        _gpt_oss, (*BASIC, "num_local_experts", "num_experts_per_tok"), {"num_experts": "num_local_experts"}
+    ),
+    "llama4_text": Family(_llama4_text, (*BASIC, "intermediate_size_mlp", "num_local_experts")),
+    "glm4_moe": Family(
+        _glm4_moe,
+        (*BASIC, "n_routed_experts", "num_experts_per_tok", "n_shared_experts", "moe_intermediate_size"),
+        {"num_local_experts": "n_routed_experts"},
+    ),
+    "ernie4_5_moe": Family(
+        _ernie4_5_moe,
+        (*BASIC, "moe_num_experts", "moe_k", "moe_num_shared_experts", "moe_intermediate_size"),
+        {"num_experts": "moe_num_experts", "num_experts_per_tok": "moe_k"},
+    ),
+    "granitemoe": Family(_granitemoe, (*BASIC, "num_local_experts", "num_experts_per_tok")),
+}

@@ -1,0 +1,176 @@
+"""From a planned `ModelShape` to a Hugging Face config that builds the same parameters."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from moeconomics.errors import BadInput
+from moeconomics.shapes.attention import GroupedQuery, Latent
+from moeconomics.shapes.huggingface.reading import from_hf
+from moeconomics.shapes.shape import Layers, ModelShape
+
+MAX_POSITIONS = 4096  # twice the paper's training length; no parameter depends on it
+
+
+def to_hf(shape: ModelShape) -> dict[str, Any]:
+    """Write a shape as the first architecture that, read back, gives the same shape.
+
+    Dense shapes become Llama, Qwen2 or Qwen3, with MLA DeepSeek-V3; MoE shapes Mixtral, Qwen3-MoE, Qwen2-MoE or
+    DeepSeek-V3. Errors: `BadInput` for dimensions that are no whole numbers, or that none of these can hold.
+    """
+    whole = [shape.vocab_size, shape.d_model, shape.n_layers, shape.d_ff, shape.n_experts, shape.top_k]
+    if not all(isinstance(value, int) for value in whole):
+        raise BadInput("only one model of whole numbers can be written as a config, not a grid or a relaxed shape")
+    wanted = _canonical(shape)
+    for write in _WRITERS:
+        config = write(shape)
+        if config is not None and _canonical(from_hf(config)) == wanted:
+            return config
+    raise BadInput(
+        f"none of the architectures this can write holds the shape: {shape}. They hold MHA or GQA (with or without "
+        f"QK norm, or with QKV bias) and MLA; experts in every n-th layer, or after the first few with MLA"
+    )
+
+
+def _canonical(shape: ModelShape) -> ModelShape:
+    """The same model written one way: layers by index, and nothing said of experts or widths that do not exist."""
+    moe = shape.moe_layers.indices(shape.n_layers) if shape.n_experts > 1 else ()
+    plain = replace(
+        shape,
+        moe_layers=Layers(listed=moe),
+        windowed_layers=Layers(listed=shape.windowed_layers.indices(shape.n_layers)),
+        d_ff=shape.d_ff if len(moe) < shape.n_layers else 0,
+        shared_gate=shape.shared_gate and bool(moe),
+    )
+    if moe:
+        return replace(plain, d_shared=shape.d_shared if shape.n_shared_experts else 0)
+    return replace(plain, d_expert=0, n_experts=1, top_k=1, n_shared_experts=0, d_shared=0)
+
+
+def _common(shape: ModelShape, model_type: str, architecture: str) -> dict[str, Any]:
+    return {
+        "architectures": [architecture],
+        "model_type": model_type,
+        "vocab_size": shape.vocab_size,
+        "hidden_size": shape.d_model,
+        "intermediate_size": shape.d_ff,
+        "num_hidden_layers": shape.n_layers,
+        "tie_word_embeddings": shape.tied_embeddings,
+        "hidden_act": "silu",
+        "max_position_embeddings": MAX_POSITIONS,
+        "rms_norm_eps": 1e-6,
+        "rope_theta": 10000.0,
+        "bos_token_id": 0,
+        "eos_token_id": 0,
+        "use_cache": True,
+        "dtype": "bfloat16",
+    }
+
+
+def _grouped(attention: GroupedQuery) -> dict[str, Any]:
+    return {
+        "num_attention_heads": attention.n_heads,
+        "num_key_value_heads": attention.n_kv_heads,
+        "head_dim": attention.head_dim,
+    }
+
+
+def _experts(shape: ModelShape) -> dict[str, Any]:
+    return {
+        "num_experts": shape.n_experts,
+        "num_experts_per_tok": shape.top_k,
+        "moe_intermediate_size": shape.d_expert,
+        "norm_topk_prob": True,
+        "router_aux_loss_coef": 0.01,
+        "output_router_logits": False,
+        "decoder_sparse_step": shape.moe_layers.every,
+        "mlp_only_layers": [],
+    }
+
+
+def _llama(shape: ModelShape) -> dict[str, Any] | None:
+    return _dense(shape, "llama", "LlamaForCausalLM", {"attention_bias": False, "mlp_bias": False})
+
+
+def _qwen2(shape: ModelShape) -> dict[str, Any] | None:
+    return _dense(shape, "qwen2", "Qwen2ForCausalLM", {"use_sliding_window": False})
+
+
+def _qwen3(shape: ModelShape) -> dict[str, Any] | None:
+    return _dense(shape, "qwen3", "Qwen3ForCausalLM", {"attention_bias": False, "use_sliding_window": False})
+
+
+def _dense(shape: ModelShape, model_type: str, architecture: str, own: dict[str, Any]) -> dict[str, Any] | None:
+    if shape.n_experts > 1 or not isinstance(shape.attention, GroupedQuery):
+        return None
+    return _common(shape, model_type, architecture) | _grouped(shape.attention) | own
+
+
+def _mixtral(shape: ModelShape) -> dict[str, Any] | None:
+    if shape.n_experts == 1 or not isinstance(shape.attention, GroupedQuery):
+        return None
+    return (
+        _common(shape, "mixtral", "MixtralForCausalLM")
+        | _grouped(shape.attention)
+        | {
+            "intermediate_size": shape.d_expert,
+            "num_local_experts": shape.n_experts,
+            "num_experts_per_tok": shape.top_k,
+            "router_aux_loss_coef": 0.01,
+            "output_router_logits": False,
+            "sliding_window": None,
+        }
+    )
+
+
+def _qwen3_moe(shape: ModelShape) -> dict[str, Any] | None:
+    if shape.n_experts == 1 or not isinstance(shape.attention, GroupedQuery):
+        return None
+    common = _common(shape, "qwen3_moe", "Qwen3MoeForCausalLM") | _grouped(shape.attention)
+    return common | _experts(shape) | {"attention_bias": False, "use_sliding_window": False}
+
+
+def _qwen2_moe(shape: ModelShape) -> dict[str, Any] | None:
+    if shape.n_experts == 1 or not isinstance(shape.attention, GroupedQuery):
+        return None
+    common = _common(shape, "qwen2_moe", "Qwen2MoeForCausalLM") | _grouped(shape.attention)
+    shared = {"shared_expert_intermediate_size": max(shape.d_shared, 1), "qkv_bias": True, "use_sliding_window": False}
+    return common | _experts(shape) | shared
+
+
+def _deepseek_v3(shape: ModelShape) -> dict[str, Any] | None:
+    attention = shape.attention
+    if not isinstance(attention, Latent):
+        return None
+    sparse = shape.n_experts > 1
+    return _common(shape, "deepseek_v3", "DeepseekV3ForCausalLM") | {
+        "num_attention_heads": attention.n_heads,
+        "num_key_value_heads": attention.n_heads,
+        "q_lora_rank": attention.q_lora_rank or None,
+        "kv_lora_rank": attention.kv_lora_rank,
+        "qk_nope_head_dim": attention.qk_nope_head_dim,
+        "qk_rope_head_dim": attention.qk_rope_head_dim,
+        "v_head_dim": attention.v_head_dim,
+        "attention_bias": attention.bias,
+        # A dense model is one whose dense layers never end; its expert fields are then read by nobody.
+        "first_k_dense_replace": shape.moe_layers.first if sparse else shape.n_layers,
+        "n_routed_experts": shape.n_experts if sparse else 2,
+        "num_experts_per_tok": shape.top_k,
+        "moe_intermediate_size": shape.d_expert if sparse else 1,
+        "n_shared_experts": shape.n_shared_experts if sparse else 1,
+        "n_group": 1,
+        "topk_group": 1,
+        "norm_topk_prob": True,
+        "routed_scaling_factor": 1.0,
+    }
+
+
+_WRITERS: tuple[Callable[[ModelShape], dict[str, Any] | None], ...] = (
+    _llama,
+    _qwen2,
+    _qwen3,
+    _mixtral,
+    _qwen3_moe,
+    _qwen2_moe,
+    _deepseek_v3,
+)

@@ -1,0 +1,282 @@
+"""Counts of imported and exported configs equal, to the integer, the model that `transformers` builds."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from published_configs import (
+    DEEPSEEK_V2_LITE,
+    DEEPSEEK_V3,
+    ERNIE_4_5_21B_A3B,
+    GLM_4_5_AIR,
+    GPT_OSS_20B,
+    LLAMA_4_MAVERICK_TEXT,
+    MIXTRAL_8X7B,
+    OLMOE_1B_7B,
+    PUBLISHED,
+    QWEN1_5_MOE_A2_7B,
+    QWEN2_7B,
+    QWEN3_30B_A3B,
+)
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from moeconomics.errors import BadInput
+from moeconomics.shapes import ARCHITECTURES, GroupedQuery, Layers, counts, ladder, realise
+from moeconomics.shapes.huggingface import HF_FAMILIES, from_hf, to_hf
+
+
+def built(config: dict) -> int:
+    """Parameters of the model that `transformers` makes from a config, no memory spent on them."""
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**config))
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def test_every_family_has_a_published_model():
+    assert {config["model_type"] for config, _ in PUBLISHED.values()} == HF_FAMILIES.keys()
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_models_are_counted_exactly(name):
+    config, total = PUBLISHED[name]
+    assert int(counts(from_hf(config)).n_total) == total == built(config)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_what_transformers_writes_is_read_alike(name):
+    config, total = PUBLISHED[name]
+    as_written = json.loads(AutoConfig.for_model(**config).to_json_string(use_diff=True))
+    assert int(counts(from_hf(as_written)).n_total) == total
+
+
+@pytest.mark.parametrize(
+    ("name", "active"),
+    [
+        ("Mixtral-8x7B", 12_879_925_248),
+        ("Qwen1.5-MoE-A2.7B", 2_689_173_504),  # the card: 2.7B
+        ("Qwen3-30B-A3B", 3_353_032_704),  # the card: 3.3B
+        ("OLMoE-1B-7B", 1_282_017_280),  # the card: 1.3B
+        ("Llama-4-Scout-text", 17_172_894_720),  # the card: 17B
+        ("Llama-4-Maverick-text", 17_184_691_200),  # the card: 17B
+    ],
+)
+def test_active_parameters_agree_with_the_cards(name, active):
+    assert int(counts(from_hf(PUBLISHED[name][0])).n_active) == active
+
+
+TINY = {
+    "vocab_size": 211,
+    "hidden_size": 96,
+    "intermediate_size": 80,
+    "num_hidden_layers": 7,
+    "num_attention_heads": 6,
+    "num_key_value_heads": 3,
+}
+TINY_MOE = TINY | {"num_experts": 5, "num_experts_per_tok": 2, "moe_intermediate_size": 24}
+TINY_LOCAL = TINY | {"num_local_experts": 5, "num_experts_per_tok": 2}
+TINY_SHARED = TINY_MOE | {"shared_expert_intermediate_size": 40}
+TINY_LATENT = TINY | {
+    "num_key_value_heads": 6,
+    "kv_lora_rank": 16,
+    "qk_nope_head_dim": 8,
+    "qk_rope_head_dim": 4,
+    "v_head_dim": 12,
+    "n_routed_experts": 8,
+    "num_experts_per_tok": 2,
+    "n_shared_experts": 2,
+    "moe_intermediate_size": 24,
+    "n_group": 1,
+    "topk_group": 1,
+}
+TINY_ERNIE = TINY | {
+    "moe_num_experts": 6,
+    "moe_k": 2,
+    "moe_num_shared_experts": 2,
+    "moe_intermediate_size": 24,
+}
+TINY_GLM = TINY | {
+    "n_routed_experts": 6,
+    "num_experts_per_tok": 2,
+    "n_shared_experts": 2,
+    "moe_intermediate_size": 24,
+}
+TINY_LLAMA4 = TINY_LOCAL | {"intermediate_size_mlp": 112, "head_dim": 16}
+
+VARIATIONS = [
+    ("llama", TINY, {}),
+    ("llama", TINY, {"attention_bias": True, "mlp_bias": True}),
+    ("llama", TINY, {"tie_word_embeddings": True, "head_dim": 20}),
+    ("llama", TINY, {"num_key_value_heads": None}),
+    ("mistral", TINY, {"head_dim": 32, "sliding_window": None}),
+    ("qwen2", TINY, {"use_sliding_window": True, "max_window_layers": 3}),
+    ("qwen2", TINY, {"tie_word_embeddings": True}),
+    ("qwen3", TINY, {"attention_bias": True}),
+    ("qwen3", TINY, {"head_dim": 24, "tie_word_embeddings": True}),
+    ("mixtral", TINY_LOCAL, {"head_dim": 20}),
+    ("qwen2_moe", TINY_SHARED, {"decoder_sparse_step": 3}),
+    ("qwen2_moe", TINY_SHARED, {"mlp_only_layers": [0, 4], "qkv_bias": False}),
+    ("qwen3_moe", TINY_MOE, {"decoder_sparse_step": 2, "head_dim": 16}),
+    ("qwen3_moe", TINY_MOE, {"mlp_only_layers": [1, 2], "attention_bias": True}),
+    ("qwen3_moe", TINY_MOE, {"mlp_only_layers": list(range(7))}),
+    ("qwen3_moe", TINY_MOE, {"num_experts": 0}),
+    ("olmoe", TINY_LOCAL, {"attention_bias": True, "num_key_value_heads": 2}),
+    ("deepseek_v2", TINY_LATENT, {"q_lora_rank": 20, "attention_bias": True, "mlp_bias": True}),
+    ("deepseek_v2", TINY_LATENT, {"q_lora_rank": None, "first_k_dense_replace": 2}),
+    ("deepseek_v3", TINY_LATENT, {"q_lora_rank": 20, "first_k_dense_replace": 0, "attention_bias": True}),
+    ("deepseek_v3", TINY_LATENT, {"q_lora_rank": None, "first_k_dense_replace": 7}),
+    ("gpt_oss", TINY_LOCAL, {"attention_bias": False, "head_dim": 16}),
+    ("llama4_text", TINY_LLAMA4, {"interleave_moe_layer_step": 3, "attention_bias": True}),
+    ("llama4_text", TINY_LLAMA4, {"moe_layers": [0, 1, 5]}),
+    ("glm4_moe", TINY_GLM, {"use_qk_norm": True, "head_dim": 16, "attention_bias": True}),
+    ("glm4_moe", TINY_GLM, {"first_k_dense_replace": 3}),
+    ("ernie4_5_moe", TINY_ERNIE, {"use_bias": True, "tie_word_embeddings": False}),
+    ("ernie4_5_moe", TINY_ERNIE, {"use_bias": True, "tie_word_embeddings": True}),
+    ("ernie4_5_moe", TINY_ERNIE, {"moe_layer_start_index": 2, "moe_layer_end_index": 4, "moe_layer_interval": 2}),
+    ("ernie4_5_moe", TINY_ERNIE, {"moe_num_shared_experts": 0}),
+    ("granitemoe", TINY_LOCAL, {"attention_bias": True, "tie_word_embeddings": True}),
+]
+
+
+@pytest.mark.parametrize(("model_type", "base", "change"), VARIATIONS)
+def test_optional_keys_and_their_defaults_are_counted_exactly(model_type, base, change):
+    config = base | change | {"model_type": model_type}
+    assert int(counts(from_hf(config)).n_total) == built(config)
+
+
+def test_windows_are_read_where_they_are():
+    def windowed(config: dict) -> tuple[int, ...]:
+        shape = from_hf(config)
+        return shape.windowed_layers.indices(shape.n_layers)
+
+    assert windowed(GPT_OSS_20B) == tuple(range(0, 24, 2))
+    assert windowed(PUBLISHED["Mistral-7B-v0.1"][0]) == tuple(range(32))
+    assert windowed(MIXTRAL_8X7B) == ()
+    assert windowed(QWEN2_7B | {"use_sliding_window": True, "max_window_layers": 25}) == (25, 26, 27)
+    assert windowed(LLAMA_4_MAVERICK_TEXT) == tuple(i for i in range(48) if (i + 1) % 4)
+    kinds = ["full_attention"] * 27 + ["sliding_attention"]
+    assert windowed(QWEN2_7B | {"use_sliding_window": True, "layer_types": kinds}) == (27,)
+    # As transformers itself resolves them.
+    for config in (
+        GPT_OSS_20B,
+        LLAMA_4_MAVERICK_TEXT,
+        QWEN2_7B | {"use_sliding_window": True, "max_window_layers": 25},
+    ):
+        resolved = AutoConfig.for_model(**config).layer_types
+        assert windowed(config) == tuple(i for i, kind in enumerate(resolved) if kind != "full_attention")
+
+
+def test_moe_layers_are_read_where_they_are():
+    assert from_hf(LLAMA_4_MAVERICK_TEXT).moe_layers == Layers(every=2)
+    assert from_hf(DEEPSEEK_V3).moe_layers == Layers(first=3)
+    assert from_hf(ERNIE_4_5_21B_A3B).n_moe_layers == 27
+    assert from_hf(QWEN3_30B_A3B | {"mlp_only_layers": [0, 5]}).moe_layers.indices(48) == (*range(1, 5), *range(6, 48))
+
+
+@pytest.mark.parametrize("experts", [1, 64])
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_every_planned_architecture_exports_exactly(name, experts):
+    shape = realise(ARCHITECTURES[name], 1.5e9, experts, 50_304)
+    config = to_hf(shape)
+    assert built(config) == counts(shape).n_total == counts(from_hf(config)).n_total
+    assert counts(from_hf(config)).n_active == counts(shape).n_active
+
+
+@pytest.mark.parametrize(
+    ("name", "experts", "model_type", "step"),
+    [
+        ("yun2024", 1, "qwen3", None),
+        ("yun2024", 8, "qwen3_moe", 2),
+        ("joint2025", 8, "qwen3_moe", 1),
+        ("mixtral", 1, "llama", None),
+        ("mixtral", 8, "mixtral", None),
+        ("deepseek", 1, "deepseek_v3", None),
+        ("deepseek", 64, "deepseek_v3", None),
+    ],
+)
+def test_planned_shapes_become_the_promised_architectures(name, experts, model_type, step):
+    config = to_hf(realise(ARCHITECTURES[name], 1.5e9, experts, 50_304))
+    assert config["model_type"] == model_type
+    assert config.get("decoder_sparse_step") == step
+
+
+@pytest.mark.parametrize(
+    "config",
+    [QWEN1_5_MOE_A2_7B, DEEPSEEK_V3, QWEN3_30B_A3B, MIXTRAL_8X7B, QWEN2_7B, PUBLISHED["Llama-3.1-8B"][0]],
+    ids=lambda config: config["model_type"],
+)
+def test_published_shapes_survive_the_round_trip(config):
+    again = to_hf(from_hf(config))
+    assert again["model_type"] == config["model_type"]
+    assert built(again) == built(config)
+
+
+def test_an_exported_config_opens_from_disk(tmp_path):
+    shape = realise(ARCHITECTURES["yun2024"], 1e9, 8, 50_304)
+    (tmp_path / "config.json").write_text(json.dumps(to_hf(shape)), encoding="utf-8")
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(tmp_path))
+    assert model.num_parameters() == counts(shape).n_total
+    assert type(model).__name__ == "Qwen3MoeForCausalLM"
+    assert from_hf(tmp_path) == from_hf(tmp_path / "config.json")
+
+
+def test_shapes_that_no_architecture_holds_are_refused():
+    odd = replace(from_hf(OLMOE_1B_7B), n_shared_experts=1, d_shared=64)
+    with pytest.raises(BadInput, match="none of the architectures"):
+        to_hf(odd)
+    windowed = from_hf(GPT_OSS_20B)
+    with pytest.raises(BadInput, match="none of the architectures"):
+        to_hf(windowed)
+    with pytest.raises(BadInput, match="not a grid or a relaxed shape"):
+        to_hf(ladder(ARCHITECTURES["yun2024"], [1e9, 2e9], 50_304).shapes(8))
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"hidden_size": 8}, "has no model_type"),
+        ({"model_type": "mixtrl"}, "unknown architecture 'mixtrl'. Did you mean 'mixtral'"),
+        ({"model_type": "llama4", "text_config": {}}, "pass its text_config"),
+        ({"model_type": "llama"}, "llama config lacks vocab_size, hidden_size"),
+        (
+            {key: value for key, value in OLMOE_1B_7B.items() if key != "num_experts"} | {"num_expert": 64},
+            r"olmoe config lacks num_experts \(there is 'num_expert'\)",
+        ),
+        (MIXTRAL_8X7B | {"hidden_size": -4096}, "hidden_size is -4096; it must be a whole number from 1"),
+        (MIXTRAL_8X7B | {"hidden_size": 4096.5}, "hidden_size is 4096.5"),
+        (MIXTRAL_8X7B | {"num_local_experts": True}, "num_local_experts is True"),
+        (MIXTRAL_8X7B | {"num_local_experts": 10**12}, "num_local_experts is 1000000000000"),
+        (MIXTRAL_8X7B | {"num_local_experts": 1, "num_experts_per_tok": 1}, "one expert behind a router"),
+        (MIXTRAL_8X7B | {"num_experts_per_tok": 9}, "a token uses 9 experts, but there are 8"),
+        (MIXTRAL_8X7B | {"tie_word_embeddings": "no"}, "tie_word_embeddings is 'no'; it must be true or false"),
+        (QWEN3_30B_A3B | {"mlp_only_layers": 3}, "mlp_only_layers is 3; it must be a list of whole numbers"),
+        (QWEN3_30B_A3B | {"hidden_size": float("nan")}, "hidden_size is nan"),
+        (LLAMA_4_MAVERICK_TEXT | {"moe_layers": [1, 90]}, r"layers \[1, 90\] are not all from 0 to 47"),
+        (GPT_OSS_20B | {"layer_types": ["full_attention"]}, "layer_types names 1 layers"),
+        (DEEPSEEK_V2_LITE | {"n_routed_experts": "64"}, "n_routed_experts is '64'"),
+        (GLM_4_5_AIR | {"first_k_dense_replace": -1}, "first_k_dense_replace is -1; it must be a whole number from 0"),
+    ],
+)
+def test_wrong_configs_are_answered_in_words(config, message):
+    with pytest.raises(BadInput, match=message):
+        from_hf(config)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("{", "is no JSON"), ("[]", "holds no JSON object"), (None, "No such file"), (b"\xff\xfe", "is no JSON")],
+)
+def test_files_that_are_no_config_are_named(tmp_path, content, message):
+    path = tmp_path / "config.json"
+    if content is not None:
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(BadInput, match=message) as caught:
+        from_hf(path)
+    assert str(path) in str(caught.value)
+
+
+def test_attention_without_a_head_for_each_key_is_counted_as_given():
+    shape = from_hf(MIXTRAL_8X7B | {"num_key_value_heads": 1})
+    assert isinstance(shape.attention, GroupedQuery)
+    assert shape.attention.n_kv_heads == 1
