@@ -1,4 +1,4 @@
-"""Draw the README's figure from the plan that `make plan` prints. Needs Chromium or Chrome for Plotly's image export."""
+"""Draw the README's figure from the plan that `make plan` prints. Plotly's image export needs Chromium or Chrome."""
 
 from pathlib import Path
 

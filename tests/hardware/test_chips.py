@@ -268,14 +268,3 @@ def test_a_file_that_can_not_be_read_is_refused(tmp_path):
     (tmp_path / "latin.yaml").write_bytes(b"name: caf\xe9")
     with pytest.raises(BadInput, match=r"latin\.yaml is not valid YAML"):
         get_chip(str(tmp_path / "latin.yaml"))
-
-
-def test_installed_packages_add_chips(monkeypatch):
-    own = get_chip("A100-SXM-40GB").model_copy(update={"name": "own"})
-    monkeypatch.setattr("moeconomics.hardware.chips.installed", lambda _group, _kind: {"own": own})
-    load_chips.cache_clear()
-    try:
-        assert get_chip("OWN") is own
-        assert "H100-SXM-80GB" in load_chips()
-    finally:
-        load_chips.cache_clear()

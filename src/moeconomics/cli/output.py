@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,12 @@ from rich.text import Text
 
 from moeconomics.errors import BadInput
 
-console = Console(highlight=False, soft_wrap=False)
+WIDE = 240  # columns where the output is no terminal and has no width of its own
+
+
+def _console() -> Console:
+    """The standard output of this moment, which tests and pipes exchange."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
 
 
 def print_json(answer: Any) -> None:
@@ -34,12 +40,12 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, 
         made.add_column(name, justify="left" if number < text_columns else "right", overflow="fold")
     for row in rows:
         made.add_row(*(Text(cell) for cell in row))
-    # Where the output is no terminal it has no width: print the table whole.
-    console.print(made, width=None if console.is_terminal else 240)
+    _console().print(made)
 
 
 def say(text: str, style: str = "") -> None:
     """Print a paragraph; lines are broken for a terminal only."""
+    console = _console()
     console.print(Text(text, style=style), soft_wrap=not console.is_terminal)
 
 

@@ -6,7 +6,7 @@ from moeconomics.cli import options
 from moeconomics.cli.options import option
 from moeconomics.cli.output import json_text, print_json, say, table, write_files
 from moeconomics.errors import BadInput
-from moeconomics.planning import Candidate, Plan, Variation
+from moeconomics.planning import ALL_LAWS, Candidate, Plan, Variation
 from moeconomics.planning import plan as make_plan
 from moeconomics.shapes.huggingface import to_hf
 from moeconomics.units import count_text
@@ -153,13 +153,10 @@ def _print(made: Plan) -> None:
     advice = made.advice
     say(advice.sentence, "bold")
     say("\n".join([advice.reason, *advice.comparisons, f"What binds: {'; '.join(advice.binds)}."]) + "\n")
-    _print_variations("If something else changes", made.sensitivity)
-    if made.laws:
-        _print_variations("What other laws would choose", made.laws)
-        able = [one for one in made.laws if one.same_experts is not None]
-        same = sum(bool(one.same_experts) for one in able)
-        chosen = made.recommended.experts
-        say(f"The choice of {chosen} experts stands in {same} of the {len(able)} laws that can answer.\n")
+    able = [one for one in made.laws if one.note is None]
+    _print_variations("If something else changes", [*made.sensitivity, *able])
+    if made.inputs.law == ALL_LAWS:
+        _print_laws(made, able)
     for warning in made.warnings:
         say(f"Note: {warning}", "yellow")
     say("\nWhere the numbers are from:", "bold")
@@ -190,23 +187,30 @@ def _row(one: Candidate, best: bool) -> list[str]:
     ]
 
 
-def _print_variations(title: str, variations: tuple[Variation, ...]) -> None:
-    rows = []
-    for one in variations:
-        if one.experts is None or one.n_dense is None or one.tokens is None or one.usd_per_mtok_output is None:
-            rows.append([one.what, one.value, one.note or "", "", "", "", ""])
-            continue
-        rows.append(
-            [
-                one.what,
-                one.value,
-                "same" if one.same_experts else "CHANGES",
-                "dense" if one.experts == 1 else str(one.experts),
-                count_text(one.n_dense),
-                count_text(one.tokens),
-                f"{one.usd_per_mtok_output:.3g}",
-            ]
-        )
+def _print_laws(made: Plan, able: list[Variation]) -> None:
+    same = sum(bool(one.same_experts) for one in able)
+    say(f"The choice of {made.recommended.experts} experts stands in {same} of the {len(able)} laws that can answer.")
+    for one in made.laws:
+        if one.note is not None:
+            say(f"  no answer: {one.note}", "dim")
+    say("")
+
+
+def _print_variations(title: str, variations: list[Variation]) -> None:
+    rows = [
+        [
+            one.what,
+            one.value,
+            "n/a" if one.same_experts is None else "same" if one.same_experts else "CHANGES",
+            "n/a" if one.experts is None else "dense" if one.experts == 1 else str(one.experts),
+            *("n/a" if count is None else count_text(count) for count in (one.n_dense, one.tokens)),
+            "n/a" if one.usd_per_mtok_output is None else f"{one.usd_per_mtok_output:.3g}",
+        ]
+        for one in variations
+    ]
     columns = ["what", "to", "choice", "experts", "dense size", "tokens", "USD/Mtok out"]
     table(title, columns, rows, text_columns=3)
+    for one in variations:
+        if one.note is not None:
+            say(f"{one.what} {one.value}: {one.note}", "yellow")
     say("")

@@ -148,10 +148,15 @@ def read_yaml(path: Path) -> Any:
 
 
 @cache
-def load_chips() -> dict[str, Chip]:
-    """The catalogue, and chips that installed packages add under the entry point `moeconomics.chips`."""
+def catalogue() -> dict[str, Chip]:
+    """The chips of this package by name."""
     raw = read_yaml(Path(str(files(__package__) / "chips.yaml")))
-    return {name: Chip(name=name, **entry) for name, entry in raw.items()} | installed("moeconomics.chips", Chip)
+    return {name: Chip(name=name, **entry) for name, entry in raw.items()}
+
+
+def load_chips() -> dict[str, Chip]:
+    """The catalogue, then chips that installed packages add under the entry point `moeconomics.chips`."""
+    return catalogue() | installed("moeconomics.chips", Chip, taken=catalogue())
 
 
 def get_chip(name: str) -> Chip:
@@ -167,8 +172,9 @@ def get_chip(name: str) -> Chip:
             return Chip.model_validate({"name": Path(name).stem, **raw})
         except ValidationError as error:
             raise invalid(f"chip file {name}", error, Chip.model_fields) from error
-    chips = load_chips()
-    for known, chip in chips.items():
-        if known.casefold() == name.casefold():
-            return chip
-    raise unknown_name("chip", name, chips)
+    # One's own package may build its chip from one of ours while it is being loaded, so ours come first.
+    for chips in (catalogue, load_chips):
+        for known, chip in chips().items():
+            if known.casefold() == name.casefold():
+                return chip
+    raise unknown_name("chip", name, load_chips())

@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from moeconomics.errors import BadInput, invalid
 from moeconomics.laws.law import Law
-from moeconomics.laws.variables import VARIABLES
 
 
 class FittedLaw(BaseModel):
@@ -50,8 +49,9 @@ def load_fitted(path: Path, forms: dict[str, Law]) -> Law:
             raise BadInput(
                 f"law file {path}: {where} has {', '.join(sorted(found))}; {file.law} needs {', '.join(sorted(wanted))}"
             )
-    if not set(file.domain) <= set(VARIABLES):
-        raise BadInput(f"law file {path}: domain may hold {', '.join(VARIABLES)} only")
+    bounded = {*form.variables, *form.domain}
+    if not set(file.domain) <= bounded:
+        raise BadInput(f"law file {path}: domain may hold {', '.join(sorted(bounded))} only")
     draws = {name: np.array([draw[name] for draw in file.draws]) for name in wanted} if file.draws else None
     return replace(
         form,

@@ -46,7 +46,8 @@ _PUBLISHED = (
 
 def published_laws() -> dict[str, Law]:
     """Every law by name: those of this package, then those of entry points in `moeconomics.laws`."""
-    return {law.name: law for law in _PUBLISHED} | installed("moeconomics.laws", Law)
+    own = {law.name: law for law in _PUBLISHED}
+    return own | installed("moeconomics.laws", Law, taken=own)
 
 
 def get_law(name: str) -> Law:
@@ -54,6 +55,10 @@ def get_law(name: str) -> Law:
 
     Errors: `BadInput` with the nearest known name.
     """
+    # One's own package may build its law from one of ours while it is being loaded, so ours come first.
+    for law in _PUBLISHED:
+        if law.name == name:
+            return law
     laws = published_laws()
     if name.endswith(".json"):
         return load_fitted(Path(name), laws)

@@ -11,13 +11,14 @@ from moeconomics.planning.advice import Advice
 from moeconomics.planning.candidate import Candidate, Continuous
 from moeconomics.planning.continuous import Tradeoff, bounded_cost, bounded_loss, lifetime, loss_optimal
 from moeconomics.planning.frontier import frontier, pareto
-from moeconomics.planning.inputs import PlanInputs, resolve
+from moeconomics.planning.inputs import ALL_LAWS, PlanInputs, resolve
 from moeconomics.planning.plan import Plan, plan
 from moeconomics.planning.problem import Problem
 from moeconomics.planning.realised import choices, loss_under_budget, rungs
 from moeconomics.planning.sensitivity import Variation
 
 __all__ = [
+    "ALL_LAWS",
     "Advice",
     "Candidate",
     "Continuous",

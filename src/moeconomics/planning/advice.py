@@ -47,17 +47,16 @@ def advise(problem: Problem, ranked: list[Candidate], all_candidates: list[Candi
     best = ranked[0]
     optimal = {one.experts: one for one in all_candidates if one.rule == LOSS_OPTIMAL}
     base = optimal.get(problem.base_experts)
-    kind = "dense model" if best.experts == 1 else f"{best.experts}-expert model"
     interval = (
         ""
         if best.usd_per_mtok_output_low is None
         else f" ({best.usd_per_mtok_output_low:.3g} to {best.usd_per_mtok_output_high:.3g})"
     )
     sentence = (
-        f"Train a {kind} of {count_text(best.n_active)} active and {count_text(best.n_total)} total parameters "
+        f"Train a {_kind(best)} of {count_text(best.n_active)} active and {count_text(best.n_total)} total parameters "
         f"(d_model {best.shape.d_model}, {best.shape.n_layers} layers) on {count_text(best.tokens)} tokens: "
         f"expect a loss of {best.loss:.3f} nats/token and {best.usd_per_mtok_output:.3g} USD{interval} per million "
-        f"output tokens on {best.gpus} x {problem.deployment.chip.name}."
+        f"output tokens on {best.gpus} x {problem.deployment.chip.name}.{_trust(best)}"
     )
     comparisons = []
     if base is not None and best != base:
@@ -68,6 +67,12 @@ def advise(problem: Problem, ranked: list[Candidate], all_candidates: list[Candi
     own = optimal.get(best.experts)
     if own is not None and own not in (base, best):
         comparisons.append(_compare(best, own, f"its own loss-optimal size, {count_text(own.n_active)} active"))
+    if best.continuous is not None:
+        gap = best.n_dense / best.continuous.n_dense - 1
+        comparisons.append(
+            f"The continuous solution of the same rule has a dense size of {count_text(best.continuous.n_dense)}; "
+            f"this shape is {gap:+.1%} from it."
+        )
     return Advice(
         recommended=best,
         sentence=sentence,
@@ -77,8 +82,19 @@ def advise(problem: Problem, ranked: list[Candidate], all_candidates: list[Candi
     )
 
 
+def _trust(best: Candidate) -> str:
+    if not best.extrapolation_log10:
+        return ""
+    far = ", ".join(f"{name} {10**distance:.3g}x" for name, distance in best.extrapolation_log10.items())
+    return f" The loss is extrapolated: beyond the law's data in {far}."
+
+
 def _kind(candidate: Candidate) -> str:
-    return "dense model" if candidate.experts == 1 else f"{candidate.experts}-expert model"
+    return _kind_of(candidate.experts)
+
+
+def _kind_of(experts: int) -> str:
+    return "dense model" if experts == 1 else f"{experts}-expert model"
 
 
 def _compare(best: Candidate, other: Candidate, name: str) -> str:
@@ -93,7 +109,7 @@ def _compare(best: Candidate, other: Candidate, name: str) -> str:
 
 def _reason(problem: Problem, ranked: list[Candidate]) -> str:
     best = ranked[0]
-    base = "dense model" if problem.base_experts == 1 else f"{problem.base_experts}-expert model"
+    base = _kind_of(problem.base_experts)
     reasons = {
         LIFETIME: (
             f"lowest training + serving cost for {count_text(problem.lifetime_tokens or 0)} output tokens at the loss "

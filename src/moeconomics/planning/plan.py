@@ -11,7 +11,7 @@ from moeconomics.errors import Infeasible, invalid
 from moeconomics.planning.advice import Advice, advise, rank_choices
 from moeconomics.planning.candidate import USD_PER_MTOK, Candidate, candidates
 from moeconomics.planning.frontier import frontier
-from moeconomics.planning.inputs import ALL_LAWS, PlanInputs, resolve
+from moeconomics.planning.inputs import PlanInputs, resolve
 from moeconomics.planning.problem import Problem
 from moeconomics.planning.realised import LOSS_OPTIMAL, Choice, Rungs, choices, rungs
 from moeconomics.planning.sensitivity import Variation, across_laws, sensitivity
@@ -76,7 +76,7 @@ class Plan:
 def plan(**inputs: Any) -> Plan:
     """Plan a model. Keywords are the fields of `PlanInputs`; the same words as the command line's options.
 
-    With `law="all"` the default law decides and `Plan.laws` says what every other law would choose.
+    `Plan.laws` says what every published law would choose; with `law="all"` the default law decides.
 
     Errors: `BadInput` for a wrong value or name; `Infeasible` with the binding constraint when nothing can be
     served.
@@ -101,6 +101,8 @@ def plan(**inputs: Any) -> Plan:
         )
     advice = advise(problem, ranked, described)
     chosen = advice.recommended.experts
+    if chosen == max(problem.experts) > 1:
+        warnings.append(f"{chosen} experts are the most that were asked about; more may be better still (--experts)")
     return Plan(
         inputs=asked,
         problem=problem,
@@ -108,7 +110,7 @@ def plan(**inputs: Any) -> Plan:
         advice=advice,
         pareto=_pareto(problem, table),
         sensitivity=tuple(sensitivity(problem, chosen)),
-        laws=tuple(across_laws(problem, chosen)) if asked.law == ALL_LAWS else (),
+        laws=tuple(across_laws(problem, chosen)),
         provenance=_provenance(problem, asked),
         warnings=tuple(warnings + _warnings(problem, asked, table, found, described)),
     )

@@ -3,7 +3,7 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from moeconomics.planning import Candidate, Plan, loss_under_budget, rungs
+from moeconomics.planning import Candidate, Plan, loss_under_budget, pareto, rungs
 from moeconomics.units import count_text
 
 # Okabe and Ito's colour-blind-safe palette; a number of experts has the same colour in every figure.
@@ -12,7 +12,11 @@ RULE_MARKS = {"loss_optimal": "circle", "bounded_loss": "diamond", "lifetime": "
 
 
 def loss_cost_figure(made: Plan) -> go.Figure:
-    """Loss against USD per million output tokens, a curve for each E: all models that spend the whole budget."""
+    """Loss against USD per million output tokens, a curve for each E.
+
+    A curve holds the models that spend the whole budget and that no other of the same E beats on both axes; it ends
+    at the loss-optimal one.
+    """
     problem = made.problem
     table = rungs(problem)
     loss_ER = loss_under_budget(problem, table, problem.train_flops)
@@ -22,12 +26,12 @@ def loss_cost_figure(made: Plan) -> go.Figure:
     dearest = max(one.usd_per_mtok_output for one in shown)
     for row, experts in enumerate(problem.experts):
         usd = table.usd_ER[row] * 1e6
-        order = np.argsort(table.served.usd_per_token_output.reshape(loss_ER.shape)[row], kind="stable")
-        keep = order[(usd[order] > cheapest / 2) & (usd[order] < dearest * 2) & np.isfinite(loss_ER[row, order])]
+        best = pareto(usd, loss_ER[row])
+        keep = best[(usd[best] > cheapest / 2) & (usd[best] < dearest * 2)]
         name = "dense" if experts == 1 else f"E = {experts}"
         colour = COLOURS[row % len(COLOURS)]
         figure.add_scatter(
-            x=usd[keep], y=loss_ER[row, keep], name=name, mode="lines", line={"color": colour, "width": 2}
+            x=usd[keep], y=loss_ER[row][keep], name=name, mode="lines", line={"color": colour, "width": 2}
         )
         for one in (one for one in shown if one.experts == experts):
             figure.add_scatter(
@@ -47,11 +51,14 @@ def loss_cost_figure(made: Plan) -> go.Figure:
                     "%{y:.4f} nats/token<br>%{x:.3g} USD per million output tokens<extra></extra>"
                 ),
             )
-    best = made.recommended
+    chosen = made.recommended
     figure.add_annotation(
-        x=np.log10(best.usd_per_mtok_output),
-        y=best.loss,
-        text=f"recommended: E = {best.experts}, {count_text(best.n_active)} active, {count_text(best.tokens)} tokens",
+        x=np.log10(chosen.usd_per_mtok_output),
+        y=chosen.loss,
+        text=(
+            f"recommended: E = {chosen.experts}, {count_text(chosen.n_active)} active, "
+            f"{count_text(chosen.tokens)} tokens"
+        ),
         showarrow=True,
         arrowhead=2,
         ax=-20,

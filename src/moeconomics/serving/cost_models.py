@@ -12,11 +12,8 @@ DEFAULT_COST_MODEL = "paper"
 
 def make_cost_model(name: str, deployment: Deployment) -> CostModel:
     """Make the cost model `name` for a deployment. Errors: `BadInput` with the nearest known name."""
-    makers: dict[str, CostModelMaker] = {
-        "paper": PaperCost.roofline,
-        "size": SizeCost.of,
-        **installed("moeconomics.cost_models", CostModelMaker),
-    }
+    own: dict[str, CostModelMaker] = {"paper": PaperCost.roofline, "size": SizeCost.of}
+    makers: dict[str, CostModelMaker] = own | installed("moeconomics.cost_models", CostModelMaker, taken=own)
     if name not in makers:
         raise unknown_name("cost model", name, makers)
     return makers[name](deployment)
