@@ -8,7 +8,7 @@ import typer
 from moeconomics.cli import options
 from moeconomics.cli.output import print_json, say, table
 from moeconomics.laws import DEFAULT_LAW, Law, get_law, published_laws
-from moeconomics.laws.variables import VARIABLES
+from moeconomics.laws.variables import DENSE_ONLY, VARIABLES
 from moeconomics.units import count_text
 
 
@@ -44,6 +44,8 @@ def laws(
 def _only(law: Law) -> str:
     if None in law.coefficients.values():
         return "needs a fitted file"
+    if law.fixed == DENSE_ONLY:
+        return "dense models"
     return ", ".join(f"{name} = {count_text(value)}" for name, value in law.fixed.items())
 
 
@@ -51,17 +53,12 @@ def _print_one(law: Law) -> None:
     say(f"{law.name}: {law.formula}", "bold")
     say(f"{law.source}\nPredicts: {law.predicts} ({law.loss_unit}). Fit: {law.fit_error}.\n")
     rows = [
-        [
-            name,
-            VARIABLES[name].meaning,
-            *(count_text(bound) for bound in law.domain.get(name, ())),
-        ]
-        for name in law.variables
+        [name, VARIABLES[name].meaning, *(map(count_text, law.domain[name]) if name in law.domain else ("n/a", "n/a"))]
+        for name in dict.fromkeys([*law.variables, *law.domain])
     ]
-    rows = [[*row, *["n/a"] * (4 - len(row))] for row in rows]
     table("Variables and the data's domain", ["name", "meaning", "from", "to"], rows, text_columns=2)
     coefficients = [
-        [name, "not printed" if value is None else f"{value:g}"] for name, value in law.coefficients.items()
+        [name, "not printed" if value is None else f"{value:.10g}"] for name, value in law.coefficients.items()
     ]
     say("")
     table("Coefficients", ["name", "value"], coefficients)

@@ -7,7 +7,7 @@ W are the weights' bytes and KV those of one running request at its mean length 
 which end.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import elementwise
@@ -45,11 +45,14 @@ class PaperCost:
 
     def serve(self, shape: ModelShape, gpus: Array) -> Served:
         """Serve at the largest batch that memory and the latency targets allow."""
-        batch = self.batch_by_memory(shape, gpus)
+        most = batch = self.batch_by_memory(shape, gpus)
         traffic = self.deployment.traffic
         if traffic.tpot_ms is not None or traffic.ttft_ms is not None:
-            batch = self._batch_by_targets(shape, gpus, batch)
-        return self.at_batch(shape, gpus, batch if shape.is_relaxed else np.floor(batch))
+            batch = self._batch_by_targets(shape, gpus, most)
+        served = self.at_batch(shape, gpus, batch if shape.is_relaxed else np.floor(batch))
+        reason = np.where(batch < most, "latency target", "memory")
+        possible = np.isfinite(served.usd_per_token_output)
+        return replace(served, limited_by=np.where(possible, reason, served.limited_by))
 
     def batch_by_memory(self, shape: ModelShape, gpus: Array) -> Array:
         """b = (G·M0 − W)/KV of Eq. 5; below 1 where not even one full-length request fits."""
@@ -86,9 +89,7 @@ class PaperCost:
             ttft_s=np.where(served, ttft_s, np.nan),
             bytes_missing=np.maximum(missing, 0.0),
             limited_by=np.select(
-                [~divides, missing > 0, ~in_time | (batch < np.floor(self.batch_by_memory(shape, gpus)))],
-                ["heads per GPU", "memory", "latency target"],
-                "memory",
+                [~divides, missing > 0, ~in_time], ["heads per GPU", "memory", "latency target"], "the batch given"
             ),
         )
 

@@ -1,76 +1,21 @@
 """From a Hugging Face `config.json` to a `ModelShape`, one reader a family.
 
-A reader takes the keys that decide a count as `transformers` 5 reads them, and the same defaults where a key may be
-absent. Keys without a safe default are required.
+A reader takes the keys that decide a count as `transformers` 5 reads them, and the same defaults where a key may
+be absent. Keys without a safe default are required.
 """
 
-import difflib
-import json
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from moeconomics.errors import BadInput, unknown_name
 from moeconomics.shapes.attention import GroupedQuery, Latent
+from moeconomics.shapes.huggingface.config import Config, Family, load
 from moeconomics.shapes.shape import NO_LAYERS, Layers, ModelShape
 
 BASIC = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
 LATENT = ("kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim")
-LARGEST = 10**9  # no dimension of a model comes near; a larger one is a slip
-
-
-@dataclass(frozen=True)
-class Family:
-    """How one `model_type` is read: its reader, the keys it can not do without, and other names of keys."""
-
-    read: Callable[["Config"], ModelShape]
-    required: tuple[str, ...]
-    aliases: Mapping[str, str] = field(default_factory=dict)
-
-
-class Config:
-    """A config's keys, checked as they are taken; None counts as absent, as in `transformers`."""
-
-    def __init__(self, raw: Mapping[str, Any], model_type: str, family: Family) -> None:
-        self.raw = {family.aliases.get(key, key): value for key, value in raw.items()}
-        self.model_type = model_type
-        missing = [key for key in family.required if self.raw.get(key) is None]
-        if missing:
-            raise BadInput(f"{model_type} config lacks {', '.join(map(self._with_near_miss, missing))}")
-
-    def whole(self, key: str, default: int | None = None, *, least: int = 1) -> int:
-        """A whole number from `least`, or the default where the key is absent."""
-        value = self.raw.get(key)
-        if value is None and default is not None:
-            return default
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= LARGEST:
-            raise BadInput(f"{self.model_type} config: {key} is {value!r}; it must be a whole number from {least}")
-        return value
-
-    def flag(self, key: str, default: bool) -> bool:
-        """A boolean, or the default where the key is absent."""
-        value = self.raw.get(key)
-        if value is None:
-            return default
-        if not isinstance(value, bool):
-            raise BadInput(f"{self.model_type} config: {key} is {value!r}; it must be true or false")
-        return value
-
-    def listing(self, key: str, kind: type) -> list[Any] | None:
-        """A list of whole numbers or of names, or None where the key is absent."""
-        value = self.raw.get(key)
-        if value is None:
-            return None
-        if not isinstance(value, list | tuple) or not all(type(item) is kind for item in value):
-            words = "whole numbers" if kind is int else "names"
-            raise BadInput(f"{self.model_type} config: {key} is {value!r}; it must be a list of {words}")
-        return list(value)
-
-    def _with_near_miss(self, key: str) -> str:
-        near = difflib.get_close_matches(key, self.raw, n=1, cutoff=0.75)
-        return f"{key} (there is {near[0]!r})" if near else key
 
 
 def from_hf(config: Mapping[str, Any] | str | Path) -> ModelShape:
@@ -80,7 +25,7 @@ def from_hf(config: Mapping[str, Any] | str | Path) -> ModelShape:
     Errors: `BadInput` for an unknown architecture (with the nearest known), a missing or impossible key, or a file
     that can not be read.
     """
-    raw = config if isinstance(config, Mapping) else _load(Path(config))
+    raw = config if isinstance(config, Mapping) else load(Path(config))
     model_type = raw.get("model_type")
     if not isinstance(model_type, str):
         raise BadInput("the config has no model_type, such as llama or mixtral: is it a model's config.json?")
@@ -90,19 +35,6 @@ def from_hf(config: Mapping[str, Any] | str | Path) -> ModelShape:
         raise unknown_name("architecture", model_type, HF_FAMILIES)
     family = HF_FAMILIES[model_type]
     return family.read(Config(raw, model_type, family))
-
-
-def _load(path: Path) -> Mapping[str, Any]:
-    file = path / "config.json" if path.is_dir() else path
-    try:
-        raw = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadInput(f"{file}: {error.strerror}") from error
-    except ValueError as error:  # also text that is no UTF-8
-        raise BadInput(f"{file} is no JSON: {error}") from error
-    if not isinstance(raw, Mapping):
-        raise BadInput(f"{file} holds no JSON object; a config.json is one")
-    return raw
 
 
 def _llama(c: Config) -> ModelShape:
