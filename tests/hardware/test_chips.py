@@ -1,14 +1,11 @@
 import csv
-import os
 import re
-from pathlib import Path
 
 import pytest
 
 from moeconomics.errors import BadInput
 from moeconomics.hardware import Chip, get_chip, load_chips
 
-SHARED = Path(os.environ.get("MOECONOMICS_SHARED", Path(__file__).parents[3] / "shared"))
 PRICES = ("rental", "tco_neocloud", "tco_hyperscaler")
 ALL_PRICES = tuple(f"usd_per_hour.{kind}" for kind in PRICES)
 # The column unverified_fields of hardware.csv is prose: this is what it says, as field paths.
@@ -44,11 +41,9 @@ source_spec: {text: data sheet, date: 2026-11-24}
 """
 
 
-def csv_rows():
-    path = SHARED / "data" / "serving" / "hardware.csv"
-    if not path.is_file():
-        pytest.fail(f"{path} is missing; set MOECONOMICS_SHARED to the shared folder")
-    with path.open(encoding="utf-8", newline="") as file:
+@pytest.fixture
+def csv_rows(shared_folder):
+    with (shared_folder / "data" / "serving" / "hardware.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -72,13 +67,13 @@ def refusal(tmp_path, text):
     return message
 
 
-def test_the_catalogue_has_the_chips_of_the_csv_and_no_others():
-    assert set(load_chips()) == {row["name"] for row in csv_rows()}
+def test_the_catalogue_has_the_chips_of_the_csv_and_no_others(csv_rows):
+    assert set(load_chips()) == {row["name"] for row in csv_rows}
     assert len(load_chips()) == 19
 
 
-def test_every_figure_is_that_of_the_csv():
-    for row in csv_rows():
+def test_every_figure_is_that_of_the_csv(csv_rows):
+    for row in csv_rows:
         chip = get_chip(row["name"])
         columns = {
             "bf16": "bf16_dense_tflops",
@@ -95,8 +90,8 @@ def test_every_figure_is_that_of_the_csv():
         assert chip.watts_tdp == figure(row["tdp_w"])
 
 
-def test_every_price_is_that_of_the_csv():
-    for row in csv_rows():
+def test_every_price_is_that_of_the_csv(csv_rows):
+    for row in csv_rows:
         chip = get_chip(row["name"])
         given = {kind: row[f"usd_per_gpu_hour_{kind}"] for kind in PRICES if row[f"usd_per_gpu_hour_{kind}"]}
         assert set(chip.usd_per_hour) == set(given), chip.name
@@ -109,8 +104,8 @@ def test_every_price_is_that_of_the_csv():
             assert price.date in price.source
 
 
-def test_domains_are_those_of_the_csv_and_8_assumed_for_pcie_cards():
-    for row in csv_rows():
+def test_domains_are_those_of_the_csv_and_8_assumed_for_pcie_cards(csv_rows):
+    for row in csv_rows:
         chip = get_chip(row["name"])
         if "PCIe" in row["scaleup_domain"]:
             assert chip.link in {"PCIe 4", "PCIe 5"}
@@ -121,14 +116,14 @@ def test_domains_are_those_of_the_csv_and_8_assumed_for_pcie_cards():
             assert not chip.is_unverified("link_domain")
 
 
-def test_what_the_csv_calls_unverified_is_marked_and_nothing_else():
-    for row in csv_rows():
+def test_what_the_csv_calls_unverified_is_marked_and_nothing_else(csv_rows):
+    for row in csv_rows:
         assumed = {"link_domain"} if "PCIe" in row["scaleup_domain"] else set()
         assert set(get_chip(row["name"]).unverified) == set(UNVERIFIED[row["unverified_fields"]]) | assumed, row["name"]
 
 
-def test_every_chip_has_dated_sources():
-    for row in csv_rows():
+def test_every_chip_has_dated_sources(csv_rows):
+    for row in csv_rows:
         chip = get_chip(row["name"])
         assert chip.source_spec.text == row["source_spec"]
         assert re.search(r"20\d\d-\d\d", chip.source_spec.date)

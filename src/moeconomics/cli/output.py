@@ -33,14 +33,35 @@ def json_text(answer: Any) -> str:
     return json.dumps(answer, indent=2, ensure_ascii=False, allow_nan=False)
 
 
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, text_columns: int = 1) -> None:
-    """Print a table; all but the first `text_columns` columns are aligned to the right."""
-    made = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False)
-    for number, name in enumerate(columns):
-        made.add_column(name, justify="left" if number < text_columns else "right", overflow="fold")
-    for row in rows:
-        made.add_row(*(Text(cell) for cell in row))
-    _console().print(made)
+def table(
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    text_columns: int = 1,
+    can_drop: Sequence[str] = (),
+) -> None:
+    """Print a table; all but the first `text_columns` columns are aligned to the right.
+
+    Columns in `can_drop` go, one after the other, while the terminal is too narrow for the whole table.
+    """
+    console = _console()
+    dropped: list[str] = []
+    for name in (None, *can_drop):
+        if name is not None:
+            dropped.append(name)
+        made = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+        kept = [number for number, column in enumerate(columns) if column not in dropped]
+        for number in kept:
+            made.add_column(columns[number], justify="left" if number < text_columns else "right", overflow="fold")
+        for row in rows:
+            made.add_row(*(Text(row[number]) for number in kept))
+        needed = console.measure(made, options=console.options.update(max_width=10 * WIDE)).maximum
+        if needed <= console.width:
+            break
+    console.print(made)
+    if dropped:
+        say(f"A wider terminal shows {', '.join(dropped)} too.", "dim")
 
 
 def say(text: str, style: str = "") -> None:

@@ -142,10 +142,16 @@ def _print(made: Plan) -> None:
     )
     rows = [_row(one, one == made.recommended) for one in made.candidates]
     columns = [
-        "", "experts", "rule", "of base", "active", "total", "tokens", "loss",
-        "USD/Mtok out", "(low-high)", "GPUs", "batch", "TPOT ms",
+        "", "E", "rule", "base", "active", "total", "tokens", "loss",
+        "USD/Mtok", "low-high", "GPUs", "batch", "TPOT ms",
     ]  # fmt: skip
-    table("Candidates (parameters include embeddings)", columns, rows, text_columns=3)
+    table(
+        "Candidates: E experts per MoE layer; parameters with embeddings; USD per million output tokens",
+        columns,
+        rows,
+        text_columns=4,
+        can_drop=("low-high", "batch", "TPOT ms"),
+    )
     say(
         "* outside the law's data: extrapolated. The low and high prices span the cost model's own assumptions.\n",
         "dim",
