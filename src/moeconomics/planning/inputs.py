@@ -2,16 +2,15 @@
 
 from typing import Annotated, Self
 
-import numpy as np
 from pydantic import AfterValidator, Field, model_validator
 
 from moeconomics.boundary import within
 from moeconomics.errors import BadInput, unknown_name
 from moeconomics.hardware import get_chip
-from moeconomics.laws import DEFAULT_LAW, Law, get_law
-from moeconomics.planning.problem import Problem
+from moeconomics.laws import DEFAULT_LAW, get_law
+from moeconomics.planning.problem import Problem, answerable, default_base
 from moeconomics.serving import ServingInputs
-from moeconomics.shapes import FLOP_COUNTS, get_architecture, relaxed
+from moeconomics.shapes import FLOP_COUNTS, get_architecture
 from moeconomics.units import SECONDS_PER_HOUR
 
 ALL_LAWS = "all"  # plan with the default law, then ask every other one
@@ -78,8 +77,12 @@ def resolve(inputs: PlanInputs) -> tuple[Problem, list[str]]:
     architecture = get_architecture(inputs.architecture)
     _check_experts(inputs.experts, architecture.top_k, architecture.name)
     law = get_law(DEFAULT_LAW if inputs.law == ALL_LAWS else inputs.law)
-    answered, warnings = _answered(law, inputs)
-    base = inputs.base_experts or min((number for number in answered if number > 1), default=answered[0])
+    answered, reasons = answerable(law, architecture, inputs.vocab_size, inputs.experts)
+    if not answered:
+        raise BadInput(reasons[0])
+    left_out = [number for number in inputs.experts if number not in answered]
+    warnings = [f"experts = {number} left out: {why}" for number, why in zip(left_out, reasons, strict=True)]
+    base = inputs.base_experts or default_base(answered)
     if base not in answered:
         raise BadInput(f"base_experts {base}: {law.name} has no answer for it; choose from {answered}")
     return (
@@ -121,19 +124,3 @@ def _check_experts(experts: tuple[int, ...], top_k: int, name: str) -> None:
             f"experts {', '.join(map(str, few))}: architecture {name} routes each token to {top_k} experts, "
             f"so experts is 1 (dense) or at least {top_k}"
         )
-
-
-def _answered(law: Law, inputs: PlanInputs) -> tuple[tuple[int, ...], list[str]]:
-    """The experts that the law has an answer for, and why not the others."""
-    architecture = get_architecture(inputs.architecture)
-    answered, reasons = [], []
-    for number in inputs.experts:
-        shape = relaxed(architecture, 1024.0, number, inputs.vocab_size)
-        reason = law.refusal(shape, np.array([1e9, 1e10]))
-        if reason is None:
-            answered.append(number)
-        else:
-            reasons.append(f"experts = {number} left out: {reason}")
-    if not answered:
-        raise BadInput(reasons[0].split(": ", 1)[1])
-    return tuple(answered), reasons

@@ -68,3 +68,22 @@ class Problem:
             cost=cost,
             sizes=WIDTHS,
         )
+
+
+def answerable(
+    law: Law, architecture: Architecture, vocab_size: int, experts: tuple[int, ...]
+) -> tuple[tuple[int, ...], list[str]]:
+    """The numbers of experts that a law has an answer for when tokens vary, and why not the others."""
+    answered, reasons = [], []
+    for number in experts:
+        reason = law.refusal(relaxed(architecture, 1024.0, number, vocab_size), np.array([1e9, 1e10]))
+        if reason is None:
+            answered.append(number)
+        else:
+            reasons.append(reason)
+    return tuple(answered), reasons
+
+
+def default_base(experts: tuple[int, ...]) -> int:
+    """Whose quality to keep unless the user says: the fewest experts above 1, as the paper's 4."""
+    return min((number for number in experts if number > 1), default=experts[0])

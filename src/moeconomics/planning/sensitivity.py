@@ -2,15 +2,12 @@
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
-from moeconomics.errors import MoeconomicsError
 from moeconomics.hardware import load_traffic
 from moeconomics.laws import Law, published_laws
 from moeconomics.planning.advice import rank_choices
 from moeconomics.planning.candidate import USD_PER_MTOK
-from moeconomics.planning.problem import Problem
-from moeconomics.planning.realised import Choice, Rungs, choices, rungs
+from moeconomics.planning.problem import Problem, answerable, default_base
+from moeconomics.planning.realised import choices, rungs
 from moeconomics.shapes import n_dense, pick
 
 
@@ -48,62 +45,45 @@ def sensitivity(problem: Problem, chosen_experts: int) -> list[Variation]:
 
 
 def across_laws(problem: Problem, chosen_experts: int) -> list[Variation]:
-    """Ask every published law the same question; those that can not answer say why."""
-    return [
-        _ask("law", law.name, _with_law(problem, law), chosen_experts, _refusal(problem, law))
-        for law in published_laws().values()
-    ]
+    """Ask every published law the same question; those that can not compare numbers of experts say why."""
+    return [_ask_law(problem, law, chosen_experts) for law in published_laws().values()]
 
 
-def _with_law(problem: Problem, law: Law) -> Problem:
-    answered = tuple(number for number in problem.experts if _answers(problem, law, number) is None)
-    base = problem.base_experts if problem.base_experts in answered else min(answered, default=1)
-    return replace(problem, published_law=law, experts=answered, base_experts=base)
+def _ask_law(problem: Problem, law: Law, chosen: int) -> Variation:
+    answered, reasons = answerable(law, problem.architecture, problem.vocab_size, problem.experts)
+    if len(answered) < min(2, len(problem.experts)):
+        return _no_answer("law", law.name, reasons[0])
+    base = problem.base_experts if problem.base_experts in answered else default_base(answered)
+    changed = replace(problem, published_law=law, experts=answered, base_experts=base)
+    return _ask("law", law.name, changed, chosen)
 
 
-def _answers(problem: Problem, law: Law, experts: int) -> str | None:
-    return law.refusal(problem.relaxed(1024.0, experts), np.array([1e9, 1e10]))
-
-
-def _refusal(problem: Problem, law: Law) -> str | None:
-    """A law has a say only if it can compare numbers of experts."""
-    reasons = [_answers(problem, law, number) for number in problem.experts]
-    if sum(reason is None for reason in reasons) > min(1, len(reasons) - 1):
-        return None
-    return next(reason for reason in reasons if reason is not None)
-
-
-def _ask(what: str, value: str, problem: Problem, chosen: int, refused: str | None = None) -> Variation:
-    try:
-        if refused is not None:
-            raise MoeconomicsError(refused)
-        table = rungs(problem)
-        ranked = rank_choices(problem, table, choices(problem, table))
-        if not ranked:
-            raise MoeconomicsError("no model on the ladder can be served within the constraints")
-    except MoeconomicsError as error:
-        return Variation(
-            what=what,
-            value=value,
-            experts=None,
-            n_dense=None,
-            tokens=None,
-            usd_per_mtok_output=None,
-            same_experts=None,
-            note=str(error),
-        )
-    return _answer(what, value, table, ranked[0], chosen)
-
-
-def _answer(what: str, value: str, table: Rungs, choice: Choice, chosen: int) -> Variation:
-    shape = pick(table.shape, choice.index)
+def _ask(what: str, value: str, problem: Problem, chosen: int) -> Variation:
+    table = rungs(problem)
+    ranked = rank_choices(problem, table, choices(problem, table))
+    if not ranked:
+        return _no_answer(what, value, "no model on the ladder can be served within the constraints")
+    best = ranked[0]
     return Variation(
         what=what,
         value=value,
-        experts=choice.experts,
-        n_dense=int(n_dense(shape)),
-        tokens=choice.tokens,
-        usd_per_mtok_output=float(table.usd_ER.ravel()[choice.index]) * USD_PER_MTOK,
-        same_experts=choice.experts == chosen,
+        experts=best.experts,
+        n_dense=int(n_dense(pick(table.shape, best.index))),
+        tokens=best.tokens,
+        usd_per_mtok_output=float(table.usd_ER.ravel()[best.index]) * USD_PER_MTOK,
+        same_experts=best.experts == chosen,
         note=None,
+    )
+
+
+def _no_answer(what: str, value: str, note: str) -> Variation:
+    return Variation(
+        what=what,
+        value=value,
+        experts=None,
+        n_dense=None,
+        tokens=None,
+        usd_per_mtok_output=None,
+        same_experts=None,
+        note=note,
     )
