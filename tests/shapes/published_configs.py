@@ -62,6 +62,19 @@ QWEN1_5_MOE_A2_7B = {
     "moe_intermediate_size": 1408,
     "shared_expert_intermediate_size": 5632,
 }
+QWEN2_57B_A14B = {
+    "model_type": "qwen2_moe",
+    "vocab_size": 151936,
+    "hidden_size": 3584,
+    "intermediate_size": 18944,
+    "num_hidden_layers": 28,
+    "num_attention_heads": 28,
+    "num_key_value_heads": 4,
+    "num_experts": 64,
+    "num_experts_per_tok": 8,
+    "moe_intermediate_size": 2560,
+    "shared_expert_intermediate_size": 20480,
+}
 QWEN3_30B_A3B = {
     "model_type": "qwen3_moe",
     "vocab_size": 151936,
@@ -105,6 +118,16 @@ DEEPSEEK_V2_LITE = {
     "moe_intermediate_size": 1408,
     "first_k_dense_replace": 1,
 }
+DEEPSEEK_V2 = DEEPSEEK_V2_LITE | {
+    "hidden_size": 5120,
+    "intermediate_size": 12288,
+    "num_hidden_layers": 60,
+    "num_attention_heads": 128,
+    "num_key_value_heads": 128,
+    "q_lora_rank": 1536,
+    "n_routed_experts": 160,
+    "moe_intermediate_size": 1536,
+}
 DEEPSEEK_V3 = {
     "model_type": "deepseek_v3",
     "vocab_size": 129280,
@@ -139,6 +162,7 @@ GPT_OSS_20B = {
     "sliding_window": 128,
     "attention_bias": True,
 }
+GPT_OSS_120B = GPT_OSS_20B | {"num_hidden_layers": 36, "num_local_experts": 128}
 LLAMA_4_SCOUT_TEXT = {
     "model_type": "llama4_text",
     "vocab_size": 202048,
@@ -171,6 +195,15 @@ GLM_4_5_AIR = {
     "first_k_dense_replace": 1,
     "attention_bias": True,
     "use_qk_norm": False,
+}
+GLM_4_5 = GLM_4_5_AIR | {
+    "hidden_size": 5120,
+    "intermediate_size": 12288,
+    "num_hidden_layers": 92,
+    "n_routed_experts": 160,
+    "moe_intermediate_size": 1536,
+    "first_k_dense_replace": 3,
+    "use_qk_norm": True,
 }
 ERNIE_4_5_21B_A3B = {
     "model_type": "ernie4_5_moe",
@@ -211,14 +244,18 @@ PUBLISHED = {
     "Qwen3-8B": (QWEN3_8B, 8_190_735_360),
     "Mixtral-8x7B": (MIXTRAL_8X7B, 46_702_792_704),
     "Qwen1.5-MoE-A2.7B": (QWEN1_5_MOE_A2_7B, 14_315_784_192),
+    "Qwen2-57B-A14B": (QWEN2_57B_A14B, 57_408_658_944),
     "Qwen3-30B-A3B": (QWEN3_30B_A3B, 30_532_122_624),
     "OLMoE-1B-7B": (OLMOE_1B_7B, 6_919_161_856),
     "DeepSeek-V2-Lite": (DEEPSEEK_V2_LITE, 15_706_484_224),
+    "DeepSeek-V2": (DEEPSEEK_V2, 235_741_434_880),
     "DeepSeek-V3": (DEEPSEEK_V3, 671_026_404_352),
     "gpt-oss-20b": (GPT_OSS_20B, 20_914_757_184),
+    "gpt-oss-120b": (GPT_OSS_120B, 116_829_156_672),
     "Llama-4-Scout-text": (LLAMA_4_SCOUT_TEXT, 107_769_861_120),
     "Llama-4-Maverick-text": (LLAMA_4_MAVERICK_TEXT, 400_711_848_960),
     "GLM-4.5-Air": (GLM_4_5_AIR, 106_852_245_504),
+    "GLM-4.5": (GLM_4_5, 352_797_814_784),  # the card's 355B holds the prediction head, which is not built
     "ERNIE-4.5-21B-A3B": (ERNIE_4_5_21B_A3B, 21_825_437_888),
     "granite-3.0-1b-a400m": (GRANITE_3_0_1B_A400M, 1_334_628_352),
 }

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from published_configs import (
@@ -22,7 +23,7 @@ from published_configs import (
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from moeconomics.errors import BadInput
-from moeconomics.shapes import ARCHITECTURES, GroupedQuery, Layers, counts, ladder, realise
+from moeconomics.shapes import ARCHITECTURES, GroupedQuery, Latent, Layers, ModelShape, counts, ladder, realise
 from moeconomics.shapes.huggingface import HF_FAMILIES, from_hf, to_hf
 
 
@@ -55,6 +56,9 @@ def test_what_transformers_writes_is_read_alike(name):
     [
         ("Mixtral-8x7B", 12_879_925_248),
         ("Qwen1.5-MoE-A2.7B", 2_689_173_504),  # the card: 2.7B
+        ("Qwen2-57B-A14B", 14_249_270_784),  # the card: 14B
+        ("DeepSeek-V2", 21_375_800_320),  # the card: 21B
+        ("DeepSeek-V3", 37_552_282_624),  # the card: 37B
         ("Qwen3-30B-A3B", 3_353_032_704),  # the card: 3.3B
         ("OLMoE-1B-7B", 1_282_017_280),  # the card: 1.3B
         ("Llama-4-Scout-text", 17_172_894_720),  # the card: 17B
@@ -103,6 +107,9 @@ TINY_GLM = TINY | {
 }
 TINY_LLAMA4 = TINY_LOCAL | {"intermediate_size_mlp": 112, "head_dim": 16}
 
+# Without shared experts transformers builds one of width 0, and torch remarks on it.
+NO_SHARED_EXPERTS = pytest.mark.filterwarnings("ignore:Initializing zero-element tensors is a no-op:UserWarning")
+
 VARIATIONS = [
     ("llama", TINY, {}),
     ("llama", TINY, {"attention_bias": True, "mlp_bias": True}),
@@ -111,6 +118,9 @@ VARIATIONS = [
     ("mistral", TINY, {"head_dim": 32, "sliding_window": None}),
     ("qwen2", TINY, {"use_sliding_window": True, "max_window_layers": 3}),
     ("qwen2", TINY, {"tie_word_embeddings": True}),
+    ("qwen2", TINY, {"num_key_value_heads": None}),  # null is a head each, absent is 32
+    ("qwen2", {key: value for key, value in TINY.items() if key != "num_key_value_heads"}, {}),
+    ("qwen3", TINY, {"num_key_value_heads": None, "head_dim": 10}),
     ("qwen3", TINY, {"attention_bias": True}),
     ("qwen3", TINY, {"head_dim": 24, "tie_word_embeddings": True}),
     ("mixtral", TINY_LOCAL, {"head_dim": 20}),
@@ -124,12 +134,15 @@ VARIATIONS = [
     ("deepseek_v2", TINY_LATENT, {"q_lora_rank": 20, "attention_bias": True, "mlp_bias": True}),
     ("deepseek_v2", TINY_LATENT, {"q_lora_rank": None, "first_k_dense_replace": 2}),
     ("deepseek_v3", TINY_LATENT, {"q_lora_rank": 20, "first_k_dense_replace": 0, "attention_bias": True}),
+    ("deepseek_v2", TINY_LATENT, {"n_shared_experts": 0, "first_k_dense_replace": 1}),
     ("deepseek_v3", TINY_LATENT, {"q_lora_rank": None, "first_k_dense_replace": 7}),
+    ("deepseek_v3", TINY_LATENT, {"n_shared_experts": 0}),
     ("gpt_oss", TINY_LOCAL, {"attention_bias": False, "head_dim": 16}),
     ("llama4_text", TINY_LLAMA4, {"interleave_moe_layer_step": 3, "attention_bias": True}),
     ("llama4_text", TINY_LLAMA4, {"moe_layers": [0, 1, 5]}),
     ("glm4_moe", TINY_GLM, {"use_qk_norm": True, "head_dim": 16, "attention_bias": True}),
     ("glm4_moe", TINY_GLM, {"first_k_dense_replace": 3}),
+    ("glm4_moe", TINY_GLM, {"n_shared_experts": 0}),
     ("ernie4_5_moe", TINY_ERNIE, {"use_bias": True, "tie_word_embeddings": False}),
     ("ernie4_5_moe", TINY_ERNIE, {"use_bias": True, "tie_word_embeddings": True}),
     ("ernie4_5_moe", TINY_ERNIE, {"moe_layer_start_index": 2, "moe_layer_end_index": 4, "moe_layer_interval": 2}),
@@ -138,6 +151,7 @@ VARIATIONS = [
 ]
 
 
+@NO_SHARED_EXPERTS
 @pytest.mark.parametrize(("model_type", "base", "change"), VARIATIONS)
 def test_optional_keys_and_their_defaults_are_counted_exactly(model_type, base, change):
     config = base | change | {"model_type": model_type}
@@ -156,6 +170,12 @@ def test_windows_are_read_where_they_are():
     assert windowed(LLAMA_4_MAVERICK_TEXT) == tuple(i for i in range(48) if (i + 1) % 4)
     kinds = ["full_attention"] * 27 + ["sliding_attention"]
     assert windowed(QWEN2_7B | {"use_sliding_window": True, "layer_types": kinds}) == (27,)
+    # A null window is none, whatever else the config says; an absent one is the class default.
+    assert windowed(GPT_OSS_20B | {"sliding_window": None}) == ()
+    for config in (QWEN2_7B, PUBLISHED["Qwen3-8B"][0], QWEN1_5_MOE_A2_7B, QWEN3_30B_A3B):
+        switched_on = config | {"use_sliding_window": True, "max_window_layers": 5}
+        assert windowed(switched_on) != ()
+        assert windowed(switched_on | {"sliding_window": None}) == ()
     # As transformers itself resolves them.
     for config in (
         GPT_OSS_20B,
@@ -221,6 +241,102 @@ def test_an_exported_config_opens_from_disk(tmp_path):
     assert from_hf(tmp_path) == from_hf(tmp_path / "config.json")
 
 
+HEADS = GroupedQuery(n_heads=4, n_kv_heads=2, head_dim=8)
+NORMED = replace(HEADS, qk_norm="head")
+LATENT = Latent(n_heads=4, q_lora_rank=8, kv_lora_rank=8, qk_nope_head_dim=8, qk_rope_head_dim=4, v_head_dim=8)
+SMALL = ModelShape(vocab_size=64, d_model=32, n_layers=6, d_ff=24, attention=HEADS)
+SMALL_MOE = replace(SMALL, attention=NORMED, d_expert=16, n_experts=4, top_k=2)
+SMALL_MLA = replace(SMALL_MOE, attention=LATENT, n_shared_experts=1, d_shared=16)
+
+
+@NO_SHARED_EXPERTS
+@pytest.mark.parametrize(
+    ("shape", "model_type"),
+    [
+        (SMALL, "llama"),
+        (replace(SMALL, attention=replace(HEADS, qkv_bias=True, out_bias=True), ffn_bias=True), "llama"),
+        (replace(SMALL, attention=replace(HEADS, qkv_bias=True)), "qwen2"),
+        (replace(SMALL, attention=replace(NORMED, qkv_bias=True, out_bias=True)), "qwen3"),
+        (replace(SMALL, sliding_window=128), "llama"),  # a window that no layer has
+        (replace(SMALL_MOE, moe_layers=Layers(listed=())), "qwen3"),  # experts that no layer has
+        (replace(SMALL_MOE, attention=HEADS, d_ff=0), "mixtral"),
+        (replace(SMALL_MOE, d_ff=0), "qwen3_moe"),
+        (replace(SMALL_MOE, moe_layers=Layers(listed=(1, 3, 5))), "qwen3_moe"),
+        (replace(SMALL_MOE, moe_layers=Layers(listed=(0, 3))), "qwen3_moe"),
+        (replace(SMALL_MOE, moe_layers=Layers(every=2, first=2)), "qwen3_moe"),
+        (
+            replace(
+                SMALL_MOE,
+                attention=replace(HEADS, qkv_bias=True),
+                n_shared_experts=1,
+                d_shared=40,
+                shared_gate=True,
+                moe_layers=Layers(listed=(2, 5)),
+            ),
+            "qwen2_moe",
+        ),
+        (replace(SMALL_MLA, d_ff=0), "deepseek_v3"),
+        (replace(SMALL_MLA, n_shared_experts=0, d_shared=0), "deepseek_v3"),
+        (replace(SMALL_MLA, moe_layers=Layers(listed=(2, 3, 4, 5))), "deepseek_v3"),
+    ],
+)
+def test_equal_shapes_are_written_however_they_are_said(shape, model_type):
+    config = to_hf(shape)
+    again = from_hf(config)
+    assert config["model_type"] == model_type
+    assert built(config) == counts(shape).n_total == counts(again).n_total
+    assert counts(again).n_active == counts(shape).n_active
+    assert again.n_moe_layers == shape.n_moe_layers
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [SMALL, replace(SMALL, attention=NORMED), SMALL_MOE, replace(SMALL_MOE, attention=HEADS), SMALL_MLA],
+    ids=["llama", "qwen3", "qwen3_moe", "mixtral", "deepseek_v3"],
+)
+def test_an_exported_model_takes_a_training_step(shape):
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**to_hf(shape)), dtype=torch.float32)
+    tokens = torch.arange(16).reshape(2, 8)
+    loss = model(tokens, labels=tokens).loss
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert all(p.grad is None or torch.isfinite(p.grad).all() for p in model.parameters())
+
+
+def test_the_longest_context_is_the_callers():
+    assert to_hf(SMALL)["max_position_embeddings"] == 4096
+    assert to_hf(SMALL, max_position_embeddings=32_768)["max_position_embeddings"] == 32_768
+
+
+@pytest.mark.parametrize(
+    ("shape", "named"),
+    [
+        (replace(SMALL, d_model=32.0), "d_model is 32.0"),
+        (replace(SMALL, attention=replace(HEADS, n_heads=np.array([4, 8]))), "n_heads is array"),
+        (replace(SMALL_MLA, d_shared=np.array([8, 16])), "d_shared is array"),
+        (replace(SMALL_MOE, d_expert=16.5), "d_expert is 16.5"),
+        (replace(SMALL_MOE, moe_layers=Layers(every=np.array([1, 2]))), "every is array"),
+    ],
+)
+def test_grids_and_fractions_are_refused_by_name(shape, named):
+    with pytest.raises(BadInput, match=f"not a grid or a relaxed shape: {named}"):
+        to_hf(shape)
+
+
+@pytest.mark.parametrize(
+    ("shape", "named"),
+    [
+        (replace(SMALL_MLA, d_shared=24), "the nearest, deepseek_v3, can not have d_shared 24"),
+        (replace(SMALL_MLA, moe_layers=Layers(every=2)), r"can not have moe_layers \(1, 3, 5\)"),
+        (replace(SMALL, attention=replace(HEADS, sinks=True)), "the nearest, llama, can not have sinks True"),
+        (replace(SMALL, attention=replace(HEADS, n_heads=5, n_kv_heads=5)), "heads that divide d_model"),
+    ],
+)
+def test_what_no_architecture_can_hold_is_named(shape, named):
+    with pytest.raises(BadInput, match=named):
+        to_hf(shape)
+
+
 def test_shapes_that_no_architecture_holds_are_refused():
     odd = replace(from_hf(OLMOE_1B_7B), n_shared_experts=1, d_shared=64)
     with pytest.raises(BadInput, match="none of the architectures"):
@@ -248,6 +364,9 @@ def test_shapes_that_no_architecture_holds_are_refused():
         (MIXTRAL_8X7B | {"num_local_experts": True}, "num_local_experts is True"),
         (MIXTRAL_8X7B | {"num_local_experts": 10**12}, "num_local_experts is 1000000000000"),
         (MIXTRAL_8X7B | {"num_local_experts": 1, "num_experts_per_tok": 1}, "one expert behind a router"),
+        (OLMOE_1B_7B | {"head_dim": 64}, "16 heads of 64 are not hidden_size 2048"),
+        (PUBLISHED["Llama-3.1-8B"][0] | {"hidden_size": 8}, "num_attention_heads 32 exceeds hidden_size 8"),
+        (DEEPSEEK_V2_LITE | {"mlp_bias": True, "n_shared_experts": 0}, "n_shared_experts is 0; it must be a whole"),
         (MIXTRAL_8X7B | {"num_experts_per_tok": 9}, "a token uses 9 experts, but there are 8"),
         (MIXTRAL_8X7B | {"tie_word_embeddings": "no"}, "tie_word_embeddings is 'no'; it must be true or false"),
         (QWEN3_30B_A3B | {"mlp_only_layers": 3}, "mlp_only_layers is 3; it must be a list of whole numbers"),

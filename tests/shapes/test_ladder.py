@@ -23,12 +23,12 @@ VOCAB = 50_304
 
 
 @given(target=st.floats(5e8, 1e12), name=st.sampled_from(sorted(ARCHITECTURES)))
-def test_a_realised_shape_is_within_one_percent_and_fits_hardware(target, name):
+def test_a_realised_shape_is_within_two_percent_and_fits_hardware(target, name):
     shape = realise(ARCHITECTURES[name], target, 64, VOCAB)
-    assert n_dense(shape) == pytest.approx(target, rel=0.0101)
+    assert n_dense(shape) == pytest.approx(target, rel=0.0201)
     assert shape.d_model % 128 == 0
     assert shape.d_ff % 128 == 0
-    assert shape.d_expert % 64 == 0
+    assert shape.d_expert % 32 == 0
     assert shape.n_layers % 2 == 0
     assert 60 <= shape.d_model / shape.n_layers <= 150
     assert 2 <= shape.d_ff / shape.d_model <= 4

@@ -6,9 +6,9 @@ in all. The size that is matched is `n_dense`, the corresponding dense model wit
 
 The realised rule: d_model in steps of 128 up to 1024, 256 up to 2048 and 512 above, an even number of layers,
 heads of 64 (128 where d_model is a multiple of 1024, so that 8 GPUs can share them); then the FFN width, in
-multiples of 128 (64 per expert in fine-grained models), that brings the size nearest to the target. Among the
-pairs (d_model, layers) that reach it within 1 %, the one whose aspect ratio and FFN ratio are nearest to 96
-and 8/3 is taken.
+multiples of 128 (32 per expert in fine-grained models), that brings the size nearest to the target. Among the
+pairs (d_model, layers) that reach it within 2 %, the one whose size, aspect ratio and FFN ratio are together
+nearest to the target, 96 and 8/3 is taken.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,8 @@ ASPECT_RATIO = 96.0  # d_model / n_layers
 FFN_RATIO = 8 / 3  # d_ff / d_model, Llama's gated FFN; the paper has 2.6 to 2.67
 RELAXED_HEAD_DIM = 128.0
 FFN_RATIO_RANGE = (2.0, 4.0)
-SIZE_TOLERANCE = 0.01
+GAP_WEIGHT = 5.0  # 1 % off in size weighs as 5 % off in aspect ratio
+SIZE_TOLERANCE = 0.02  # the plan's step between rungs
 
 
 def relaxed(architecture: Architecture, d_model: Array, experts: Array, vocab_size: int) -> ModelShape:
@@ -77,13 +78,13 @@ def ladder(architecture: Architecture, targets: Array, vocab_size: int) -> Ladde
     without_ffn = n_dense(grid.shapes(1))
     ffn_params = 3 * grid.d_model * grid.n_layers
 
-    multiple = max(128, 64 * architecture.granularity)
+    multiple = max(128, 32 * architecture.granularity)
     d_ff = np.maximum(np.round((targets[:, None] - without_ffn) / ffn_params / multiple), 1) * multiple
     gap = np.abs(np.log((without_ffn + ffn_params * d_ff) / targets[:, None]))
     ratio = d_ff / grid.d_model
     unlike = np.abs(np.log(grid.d_model / grid.n_layers / ASPECT_RATIO)) + np.abs(np.log(ratio / FFN_RATIO))
     allowed = (gap < SIZE_TOLERANCE) & (ratio >= FFN_RATIO_RANGE[0]) & (ratio <= FFN_RATIO_RANGE[1])
-    unlike = np.where(allowed, unlike + gap, np.inf)
+    unlike = np.where(allowed, unlike + GAP_WEIGHT * gap, np.inf)
 
     best = np.argmin(unlike, axis=1)
     reached = np.isfinite(unlike.min(axis=1))
@@ -100,7 +101,7 @@ def ladder(architecture: Architecture, targets: Array, vocab_size: int) -> Ladde
 
 
 def realise(architecture: Architecture, target: float, experts: int, vocab_size: int) -> ModelShape:
-    """One trainable model whose `n_dense` is within 1 % of `target`. Errors: as `ladder`."""
+    """One trainable model whose `n_dense` is within 2 % of `target`. Errors: as `ladder`."""
     return pick(ladder(architecture, [target], vocab_size).shapes(experts), 0)
 
 

@@ -26,7 +26,9 @@ class Config:
     """A config's keys, checked as they are taken; None counts as absent, as in `transformers`."""
 
     def __init__(self, raw: Mapping[str, Any], model_type: str, family: Family) -> None:
-        self.raw = {family.aliases.get(key, key): value for key, value in raw.items()}
+        renamed = {family.aliases[key]: value for key, value in raw.items() if key in family.aliases}
+        self.raw = {**raw, **renamed}  # where a config gives both names, transformers takes the alias
+        self.known = {*family.required, *family.aliases}
         self.model_type = model_type
         missing = [key for key in family.required if self.raw.get(key) is None]
         if missing:
@@ -61,7 +63,7 @@ class Config:
         return list(value)
 
     def _with_near_miss(self, key: str) -> str:
-        near = difflib.get_close_matches(key, self.raw, n=1, cutoff=0.75)
+        near = difflib.get_close_matches(key, self.raw.keys() - self.known, n=1, cutoff=0.75)
         return f"{key} (there is {near[0]!r})" if near else key
 
 

@@ -16,6 +16,9 @@ from moeconomics.shapes.shape import NO_LAYERS, Layers, ModelShape
 
 BASIC = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
 LATENT = ("kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim")
+EXPERTS = ("num_experts", "num_experts_per_tok")
+LOCAL_EXPERTS = ("num_local_experts", "num_experts_per_tok")
+ROUTED = ("n_routed_experts", "num_experts_per_tok", "n_shared_experts", "moe_intermediate_size")
 
 
 def from_hf(config: Mapping[str, Any] | str | Path) -> ModelShape:
@@ -43,8 +46,7 @@ def _llama(c: Config) -> ModelShape:
 
 
 def _mistral(c: Config) -> ModelShape:
-    window = c.whole("sliding_window", 4096) if c.raw.get("sliding_window", 4096) is not None else None
-    return _dense(c, _grouped(c, kv_heads=8), **_windowed(window, Layers()))
+    return _dense(c, _grouped(c, kv_heads=8), **_windowed(_window(c, 4096), Layers()))
 
 
 def _qwen2(c: Config) -> ModelShape:
@@ -58,14 +60,13 @@ def _qwen3(c: Config) -> ModelShape:
 
 
 def _mixtral(c: Config) -> ModelShape:
-    window = c.whole("sliding_window") if c.raw.get("sliding_window") is not None else None
     return _sparse(
         c,
         _grouped(c, kv_heads=8),
         experts=c.whole("num_local_experts"),
         top_k=c.whole("num_experts_per_tok"),
         d_expert=c.whole("intermediate_size"),
-        **_windowed(window, Layers()),
+        **_windowed(_window(c, None), Layers()),
     )
 
 
@@ -86,7 +87,7 @@ def _qwen2_moe(c: Config) -> ModelShape:
 
 def _qwen3_moe(c: Config) -> ModelShape:
     bias = c.flag("attention_bias", False)
-    window = c.whole("sliding_window", 4096) if c.flag("use_sliding_window", False) else None
+    window = _window(c, 4096) if c.flag("use_sliding_window", False) else None
     return _sparse(
         c,
         _grouped(c, kv_heads=4, qkv_bias=bias, out_bias=bias, qk_norm="head"),
@@ -100,9 +101,16 @@ def _qwen3_moe(c: Config) -> ModelShape:
 
 def _olmoe(c: Config) -> ModelShape:
     bias = c.flag("attention_bias", False)
+    attention = _grouped(c, qkv_bias=bias, out_bias=bias, qk_norm="full")
+    if attention.n_heads * attention.head_dim != c.whole("hidden_size"):
+        # transformers builds such a model, but its query norm does not fit its queries: it can not run.
+        raise BadInput(
+            f"olmoe config: {attention.n_heads} heads of {attention.head_dim} are not hidden_size "
+            f"{c.whole('hidden_size')}, as the query norm needs: leave out head_dim, and choose heads that divide it"
+        )
     return _sparse(
         c,
-        _grouped(c, qkv_bias=bias, out_bias=bias, qk_norm="full"),
+        attention,
         experts=c.whole("num_experts"),
         top_k=c.whole("num_experts_per_tok"),
         d_expert=c.whole("intermediate_size"),
@@ -110,16 +118,18 @@ def _olmoe(c: Config) -> ModelShape:
 
 
 def _deepseek_v2(c: Config) -> ModelShape:
-    return _deepseek(c, first_dense=0, ffn_bias=c.flag("mlp_bias", False))
+    bias = c.flag("mlp_bias", False)
+    # Without shared experts transformers would still build the bias of their output.
+    return _deepseek(c, first_dense=0, least_shared=int(bias), ffn_bias=bias)
 
 
 def _deepseek_v3(c: Config) -> ModelShape:
     return _deepseek(c, first_dense=3)
 
 
-def _deepseek(c: Config, first_dense: int, **kinds: Any) -> ModelShape:
+def _deepseek(c: Config, first_dense: int, least_shared: int = 0, **kinds: Any) -> ModelShape:
     # A null rank is DeepSeek-V2-Lite's direct query projection; an absent one is the class default.
-    direct = "q_lora_rank" in c.raw and c.raw["q_lora_rank"] is None
+    direct = c.raw.get("q_lora_rank", 1536) is None
     attention = Latent(
         n_heads=c.whole("num_attention_heads"),
         q_lora_rank=0 if direct else c.whole("q_lora_rank", 1536),
@@ -136,7 +146,7 @@ def _deepseek(c: Config, first_dense: int, **kinds: Any) -> ModelShape:
         top_k=c.whole("num_experts_per_tok"),
         d_expert=c.whole("moe_intermediate_size"),
         moe_layers=_after(c, first_dense),
-        n_shared_experts=c.whole("n_shared_experts"),
+        n_shared_experts=c.whole("n_shared_experts", least=least_shared),
         d_shared=c.whole("moe_intermediate_size"),
         **kinds,
     )
@@ -154,7 +164,7 @@ def _gpt_oss(c: Config) -> ModelShape:
         expert_bias=True,
         router_bias=True,
         **_windowed(
-            c.whole("sliding_window", 128),
+            _window(c, 128),
             _named(c, names, "sliding_attention") or _layers(range(0, c.whole("num_hidden_layers"), 2), c),
         ),
     )
@@ -169,8 +179,6 @@ def _llama4_text(c: Config) -> ModelShape:
     depth = c.whole("num_hidden_layers")
     rotary = c.listing("no_rope_layers", int) or [int((i + 1) % every != 0) for i in range(depth)]
     chunked = [i for i, has_rope in enumerate(rotary) if has_rope]
-    # A chunk is at most as long as a window of the same size, and on average half of it is seen.
-    window = c.whole("attention_chunk_size", 8192) if c.raw.get("attention_chunk_size", 0) is not None else None
     return _sparse(
         c,
         _grouped(c, kv_heads=8, head_dim=128, qkv_bias=bias, out_bias=bias),
@@ -181,7 +189,11 @@ def _llama4_text(c: Config) -> ModelShape:
         moe_layers=sparse,
         n_shared_experts=1,
         d_shared=c.whole("intermediate_size"),
-        **_windowed(window, _named(c, names, "chunked_attention") or _layers(chunked, c)),
+        # A chunk is at most as long as a window of the same size, and on average half of it is seen.
+        **_windowed(
+            _window(c, 8192, "attention_chunk_size"),
+            _named(c, names, "chunked_attention") or _layers(chunked, c),
+        ),
     )
 
 
@@ -194,7 +206,7 @@ def _glm4_moe(c: Config) -> ModelShape:
         top_k=c.whole("num_experts_per_tok"),
         d_expert=c.whole("moe_intermediate_size"),
         moe_layers=_after(c, 1),
-        n_shared_experts=c.whole("n_shared_experts"),
+        n_shared_experts=c.whole("n_shared_experts", least=0),
         d_shared=c.whole("moe_intermediate_size"),
     )
 
@@ -235,11 +247,17 @@ def _granitemoe(c: Config) -> ModelShape:
 
 def _grouped(c: Config, *, kv_heads: int | None = None, head_dim: int | None = None, **kinds: Any) -> GroupedQuery:
     """Grouped-query attention; the defaults are those of the family's config class."""
-    heads = c.whole("num_attention_heads")
+    heads, d_model = c.whole("num_attention_heads"), c.whole("hidden_size")
+    width = head_dim or d_model // heads
+    if not width and c.raw.get("head_dim") is None:
+        raise BadInput(f"{c.model_type} config: num_attention_heads {heads} exceeds hidden_size {d_model}")
+    # An absent number of KV heads is the class default; a null one means as many as there are heads.
+    if kv_heads is None or c.raw.get("num_key_value_heads", kv_heads) is None:
+        kv_heads = heads
     return GroupedQuery(
         n_heads=heads,
-        n_kv_heads=c.whole("num_key_value_heads", heads if kv_heads is None else kv_heads),
-        head_dim=c.whole("head_dim", head_dim or c.whole("hidden_size") // heads),
+        n_kv_heads=c.whole("num_key_value_heads", kv_heads),
+        head_dim=c.whole("head_dim", width or None),
         **kinds,
     )
 
@@ -268,12 +286,12 @@ def _sparse(
     **kinds: Any,
 ) -> ModelShape:
     """A model with experts; without a dense width of its own, its FFNs are as wide as its experts."""
-    if experts == 1:
+    sparse = experts > 0 and kinds.get("moe_layers", Layers()) != NO_LAYERS
+    if experts == 1 and sparse:
         raise BadInput(
             f"{c.model_type} config: one expert behind a router; write it as a dense model, which has no router"
         )
-    sparse = experts > 0 and kinds.get("moe_layers", Layers()) != NO_LAYERS
-    if top_k > max(experts, 1) and sparse:
+    if top_k > experts and sparse:
         raise BadInput(f"{c.model_type} config: a token uses {top_k} experts, but there are {experts}")
     return ModelShape(
         vocab_size=c.whole("vocab_size"),
@@ -324,6 +342,11 @@ def _named(c: Config, names: list[str] | None, wanted: str) -> Layers | None:
     return _layers([i for i, name in enumerate(names) if name == wanted], c)
 
 
+def _window(c: Config, default: int | None, key: str = "sliding_window") -> int | None:
+    """The window in tokens: a null one is none at all, an absent one the class default."""
+    return None if c.raw.get(key, default) is None else c.whole(key, default)
+
+
 def _windowed(window: int | None, layers: Layers) -> dict[str, Any]:
     if window is None or layers == NO_LAYERS:
         return {"sliding_window": math.inf, "windowed_layers": NO_LAYERS}
@@ -337,7 +360,7 @@ def _qwen_window(c: Config) -> dict[str, Any]:
     depth = c.whole("num_hidden_layers")
     named = _named(c, c.listing("layer_types", str), "sliding_attention")
     after = _layers(range(min(c.whole("max_window_layers", 28, least=0), depth), depth), c)
-    return _windowed(c.whole("sliding_window", 4096), after if named is None else named)
+    return _windowed(_window(c, 4096), after if named is None else named)
 
 
 def _qwen2_moe_window(c: Config) -> dict[str, Any]:
@@ -346,7 +369,7 @@ def _qwen2_moe_window(c: Config) -> dict[str, Any]:
         return _windowed(None, NO_LAYERS)
     named = _named(c, c.listing("layer_types", str), "sliding_attention")
     below = min(c.whole("max_window_layers", 28, least=0), c.whole("num_hidden_layers"))
-    return _windowed(c.whole("sliding_window", 4096), _layers(range(0, below, 2), c) if named is None else named)
+    return _windowed(_window(c, 4096), _layers(range(0, below, 2), c) if named is None else named)
 
 
 HF_FAMILIES: dict[str, Family] = {
@@ -354,49 +377,23 @@ HF_FAMILIES: dict[str, Family] = {
     "mistral": Family(_mistral, BASIC),
     "qwen2": Family(_qwen2, BASIC),
     "qwen3": Family(_qwen3, BASIC),
-    "mixtral": Family(
-        _mixtral, (*BASIC, "num_local_experts", "num_experts_per_tok"), {"num_experts": "num_local_experts"}
-    ),
+    "mixtral": Family(_mixtral, (*BASIC, *LOCAL_EXPERTS), {"num_experts": "num_local_experts"}),
     "qwen2_moe": Family(
         _qwen2_moe,
-        (
-            *BASIC,
-            "num_experts",
-            "num_experts_per_tok",
-            "moe_intermediate_size",
-            "shared_expert_intermediate_size",
-        ),
+        (*BASIC, *EXPERTS, "moe_intermediate_size", "shared_expert_intermediate_size"),
         {"num_local_experts": "num_experts"},
     ),
-    "qwen3_moe": Family(
-        _qwen3_moe,
-        (*BASIC, "num_experts", "num_experts_per_tok", "moe_intermediate_size"),
-        {"num_local_experts": "num_experts"},
-    ),
-    "olmoe": Family(_olmoe, (*BASIC, "num_experts", "num_experts_per_tok"), {"num_local_experts": "num_experts"}),
-    "deepseek_v2": Family(
-        _deepseek_v2,
-        (*BASIC, *LATENT, "n_routed_experts", "num_experts_per_tok", "n_shared_experts", "moe_intermediate_size"),
-        {"num_experts": "n_routed_experts"},
-    ),
-    "deepseek_v3": Family(
-        _deepseek_v3,
-        (*BASIC, *LATENT, "n_routed_experts", "num_experts_per_tok", "n_shared_experts", "moe_intermediate_size"),
-        {"num_local_experts": "n_routed_experts"},
-    ),
-    "gpt_oss": Family(
-        _gpt_oss, (*BASIC, "num_local_experts", "num_experts_per_tok"), {"num_experts": "num_local_experts"}
-    ),
+    "qwen3_moe": Family(_qwen3_moe, (*BASIC, *EXPERTS, "moe_intermediate_size"), {"num_local_experts": "num_experts"}),
+    "olmoe": Family(_olmoe, (*BASIC, *EXPERTS), {"num_local_experts": "num_experts"}),
+    "deepseek_v2": Family(_deepseek_v2, (*BASIC, *LATENT, *ROUTED), {"num_experts": "n_routed_experts"}),
+    "deepseek_v3": Family(_deepseek_v3, (*BASIC, *LATENT, *ROUTED), {"num_local_experts": "n_routed_experts"}),
+    "gpt_oss": Family(_gpt_oss, (*BASIC, *LOCAL_EXPERTS), {"num_experts": "num_local_experts"}),
     "llama4_text": Family(_llama4_text, (*BASIC, "intermediate_size_mlp", "num_local_experts")),
-    "glm4_moe": Family(
-        _glm4_moe,
-        (*BASIC, "n_routed_experts", "num_experts_per_tok", "n_shared_experts", "moe_intermediate_size"),
-        {"num_local_experts": "n_routed_experts"},
-    ),
+    "glm4_moe": Family(_glm4_moe, (*BASIC, *ROUTED), {"num_local_experts": "n_routed_experts"}),
     "ernie4_5_moe": Family(
         _ernie4_5_moe,
         (*BASIC, "moe_num_experts", "moe_k", "moe_num_shared_experts", "moe_intermediate_size"),
         {"num_experts": "moe_num_experts", "num_experts_per_tok": "moe_k"},
     ),
-    "granitemoe": Family(_granitemoe, (*BASIC, "num_local_experts", "num_experts_per_tok")),
+    "granitemoe": Family(_granitemoe, (*BASIC, *LOCAL_EXPERTS)),
 }
