@@ -41,7 +41,7 @@ def test_commands_run(page, tmp_path):
 def test_readme_python_runs(capsys):
     [block] = blocks(ROOT / "README.md", "python")
     exec(compile(block, "README.md", "exec"), {})
-    assert "Train a" in capsys.readouterr().out
+    assert "Train the" in capsys.readouterr().out
 
 
 def test_readme_is_short_and_its_links_lead_somewhere():

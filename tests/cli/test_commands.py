@@ -65,7 +65,7 @@ def test_plan_prints_json_with_the_stable_keys(run):
 def test_plan_prints_a_table_and_a_sentence(run):
     code, out, _ = run(*PAPER)
     assert code == 0
-    for words in ("Candidates", "Train a ", "Against the loss-optimal 4-expert model", "What binds", "UNVERIFIED"):
+    for words in ("Candidates", "Train the ", "Against the loss-optimal 4-expert model", "What binds", "UNVERIFIED"):
         assert words in out
     assert "nan" not in out.casefold().split()
 

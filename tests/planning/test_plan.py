@@ -1,5 +1,6 @@
 """The plan as a user gets it: the paper's setting, bounds kept on real shapes, constraints, sensitivity."""
 
+import json
 import math
 
 import numpy as np
@@ -270,3 +271,39 @@ def test_a_larger_budget_never_gives_a_worse_loss(budget, factor):
     )
     for experts in PAPER["experts"]:
         assert only(large, "loss_optimal", experts).loss < only(small, "loss_optimal", experts).loss
+
+
+def test_a_fitted_law_with_draws_gives_intervals(tmp_path):
+    law = get_law("joint2025")
+    generator = np.random.default_rng(0)
+    draws = [
+        {name: value * (1 + (1e-3 * generator.standard_normal() if name == "c" else 0.0))
+         for name, value in law.coefficients.items()}
+        for _ in range(200)
+    ]  # fmt: skip
+    file = tmp_path / "law.json"
+    content = {
+        "law": "joint2025",
+        "coefficients": dict(law.coefficients),
+        "draws": draws,
+        "domain": {"tokens": [1e9, 1e13]},
+        "data_sha256": "0" * 64,
+        "fit_error": "made up",
+    }
+    file.write_text(json.dumps(content), encoding="utf-8")
+    best = plan(**PAPER, law=str(file)).recommended
+    # Only the constant c = 1.3637 varies: its 5th and 95th percentile shift the loss by 1.645·1e-3·c.
+    assert best.loss_high - best.loss_low == pytest.approx(2 * 1.645e-3 * 1.3637, rel=0.15)
+    assert best.loss_low < best.loss < best.loss_high
+
+
+def test_what_serving_forbids_is_said():
+    made = plan(train_flops=1e24, gpu="RTX4090", max_gpus=1, usd_per_gpu_hour=0.5, unique_tokens=1e11)
+    assert any("memory binds for E = 8" in warning for warning in made.warnings)
+    assert any("data (" in binding for binding in made.advice.binds)
+
+
+@pytest.mark.parametrize("budget", [1e17, 1e28, 1e30])
+def test_budgets_at_the_ends_are_answered(budget):
+    made = plan(**{**PAPER, "train_flops": budget, "gpu": "B200-SXM-180GB"})
+    assert math.isfinite(made.recommended.loss)

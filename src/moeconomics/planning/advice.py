@@ -47,16 +47,13 @@ def advise(problem: Problem, ranked: list[Candidate], all_candidates: list[Candi
     best = ranked[0]
     optimal = {one.experts: one for one in all_candidates if one.rule == LOSS_OPTIMAL}
     base = optimal.get(problem.base_experts)
-    interval = (
-        ""
-        if best.usd_per_mtok_output_low is None
-        else f" ({best.usd_per_mtok_output_low:.3g} to {best.usd_per_mtok_output_high:.3g})"
-    )
+    loss = f"{best.loss:.3f}{_span(best.loss_low, best.loss_high, 4)} nats/token"
+    usd = f"{best.usd_per_mtok_output:.3g}{_span(best.usd_per_mtok_output_low, best.usd_per_mtok_output_high, 3)} USD"
     sentence = (
-        f"Train a {_kind(best)} of {count_text(best.n_active)} active and {count_text(best.n_total)} total parameters "
-        f"(d_model {best.shape.d_model}, {best.shape.n_layers} layers) on {count_text(best.tokens)} tokens: "
-        f"expect a loss of {best.loss:.3f} nats/token and {best.usd_per_mtok_output:.3g} USD{interval} per million "
-        f"output tokens on {best.gpus} x {problem.deployment.chip.name}.{_trust(best)}"
+        f"Train the {_kind(best)} of {count_text(best.n_active)} active and {count_text(best.n_total)} total "
+        f"parameters (d_model {best.shape.d_model}, {best.shape.n_layers} layers) on {count_text(best.tokens)} tokens: "
+        f"expect a loss of {loss} and {usd} per million output tokens on {best.gpus} x "
+        f"{problem.deployment.chip.name}.{_trust(best)}"
     )
     comparisons = []
     if base is not None and best != base:
@@ -80,6 +77,10 @@ def advise(problem: Problem, ranked: list[Candidate], all_candidates: list[Candi
         comparisons=tuple(comparisons),
         binds=_binds(problem, best),
     )
+
+
+def _span(low: float | None, high: float | None, digits: int) -> str:
+    return "" if low is None or high is None else f" ({low:.{digits}g} to {high:.{digits}g})"
 
 
 def _trust(best: Candidate) -> str:
@@ -136,5 +137,8 @@ def _binds(problem: Problem, best: Candidate) -> tuple[str, ...]:
     binds = []
     if best.train_flops >= problem.train_flops * 0.999:
         binds.append(f"training budget ({problem.train_flops:.3g} FLOPs)")
+    unique = problem.unique_tokens
+    if unique is not None and best.tokens > unique:
+        binds.append(f"data ({best.tokens / unique:.3g} epochs of {count_text(unique)} unique tokens)")
     binds.append(f"{best.limited_by} (limits the batch to {best.batch})")
     return tuple(binds)

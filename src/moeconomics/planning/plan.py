@@ -13,7 +13,7 @@ from moeconomics.planning.candidate import USD_PER_MTOK, Candidate, candidates
 from moeconomics.planning.frontier import frontier
 from moeconomics.planning.inputs import PlanInputs, resolve
 from moeconomics.planning.problem import Problem
-from moeconomics.planning.realised import LOSS_OPTIMAL, Choice, Rungs, choices, rungs
+from moeconomics.planning.realised import LOSS_OPTIMAL, Choice, Rungs, choices, cut_by_serving, rungs
 from moeconomics.planning.sensitivity import Variation, across_laws, sensitivity
 from moeconomics.serving import infeasible, serving_provenance, serving_warnings
 from moeconomics.shapes import counts, n_dense
@@ -178,6 +178,10 @@ def _warnings(
     ends = {choice.index % rung_count for choice in found if choice.rule == LOSS_OPTIMAL}
     if ends & {0, rung_count - 1}:
         warnings.append("a loss-optimal model lies at the end of the ladder: its size is a bound, not an optimum")
+    for experts, binding in cut_by_serving(problem, table).items():
+        warnings.append(
+            f"{binding} binds for E = {experts}: its loss-optimal size can not be served, the best that can is shown"
+        )
     unique = asked.unique_tokens
     repeats = [one for one in described if unique is not None and one.tokens > unique]
     if repeats and unique is not None:

@@ -1,5 +1,6 @@
 """`Problem`: a resolved question, and the trade-off it poses on relaxed shapes."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -56,16 +57,20 @@ class Problem:
     def tradeoff(self) -> Tradeoff:
         """Loss, training and serving cost (USD per output token) as functions of (d_model, experts)."""
 
-        def cost(width: Array, experts: Array) -> Array:
-            width, experts = np.broadcast_arrays(width, experts)
-            shape = self.relaxed(width.ravel(), experts.ravel())
-            served = cheapest(self.model, shape, self.deployment.gpus)
-            return served.usd_per_token_output.reshape(width.shape)
+        def of_shape(function: Callable[..., Array]) -> Callable[..., Array]:
+            """`function` of a relaxed shape as one of (width, experts); an unknown width gives an unknown answer."""
+
+            def of_width(width: Array, experts: Array, *rest: Array) -> Array:
+                width, experts = np.broadcast_arrays(width, experts)
+                known = np.isfinite(width)
+                return np.where(known, function(self.relaxed(np.where(known, width, 1.0), experts), *rest), np.nan)
+
+            return of_width
 
         return Tradeoff(
-            loss=lambda width, experts, tokens: self.law.loss(self.relaxed(width, experts), tokens),
-            flops_per_token=lambda width, experts: self.flops_per_token(self.relaxed(width, experts)),
-            cost=cost,
+            loss=of_shape(self.law.loss),
+            flops_per_token=of_shape(self.flops_per_token),
+            cost=of_shape(lambda shape: cheapest(self.model, shape, self.deployment.gpus).usd_per_token_output),
             sizes=WIDTHS,
         )
 

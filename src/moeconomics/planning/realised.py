@@ -64,16 +64,15 @@ def rungs(problem: Problem) -> Rungs:
 
 
 def loss_under_budget(problem: Problem, table: Rungs, train_flops: float) -> NDArray[np.float64]:
-    """Loss (axes ER) of each servable rung when the whole budget is spent on it; infinite where not servable."""
+    """Loss (axes ER) of each rung when the whole budget is spent on it, whether it can be served or not."""
     tokens_ER = train_flops / table.flops_per_token_ER
-    loss_ER = np.asarray(problem.law.loss(table.shape, tokens_ER.ravel())).reshape(tokens_ER.shape)
-    return np.where(np.isfinite(table.usd_ER), loss_ER, np.inf)
+    return np.asarray(problem.law.loss(table.shape, tokens_ER.ravel())).reshape(tokens_ER.shape)
 
 
 def choices(problem: Problem, table: Rungs) -> list[Choice]:
     """Every rule's pick that exists: E alone for loss-optimal, (base, E) pairs with base < E for the bounds."""
-    loss_ER = loss_under_budget(problem, table, problem.train_flops)
     usd_ER = table.usd_ER
+    loss_ER = np.where(np.isfinite(usd_ER), loss_under_budget(problem, table, problem.train_flops), np.inf)
     rung_count = loss_ER.shape[1]
     optimum_E = np.argmin(loss_ER, axis=1)
     found: list[Choice] = []
@@ -111,6 +110,17 @@ def choices(problem: Problem, table: Rungs) -> list[Choice]:
                 rung = int(np.argmin(usd_ER[row]))
                 add(LIFETIME, row, base, rung, tokens_ER[row, rung])
     return found
+
+
+def cut_by_serving(problem: Problem, table: Rungs) -> dict[int, str]:
+    """The experts whose loss-optimal rung can not be served within the constraints, and what forbids it."""
+    best_E = np.argmin(loss_under_budget(problem, table, problem.train_flops), axis=1)
+    limited_ER = table.served.limited_by.reshape(table.usd_ER.shape)
+    return {
+        experts: str(limited_ER[row, best_E[row]])
+        for row, experts in enumerate(problem.experts)
+        if not np.isfinite(table.usd_ER[row, best_E[row]])
+    }
 
 
 def _lifetime_usd(
