@@ -18,12 +18,13 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 def write_examples(page: Path, folder: Path) -> None:
-    """The files that a page's commands read, from its own YAML and JSON blocks."""
+    """The files that a page's commands read, from its own YAML, JSON, CSV and JSON-lines blocks."""
     for text in blocks(page, "yaml"):
         name = text.splitlines()[0].removeprefix("# ")
         (folder / name).write_text(text, encoding="utf-8")
-    for text in blocks(page, "json"):
-        (folder / "my-law.json").write_text(text, encoding="utf-8")
+    for language, name in (("json", "my-law.json"), ("csv", "sweep.csv"), ("jsonl", "wandb.jsonl")):
+        for text in blocks(page, language):
+            (folder / name).write_text(text, encoding="utf-8")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -40,3 +40,9 @@ def namespace(*arrays: Array) -> Any:
     if all(isinstance(array, int | float) for array in arrays):
         return np
     return array_namespace(*arrays)
+
+
+def power(base: Array, exponent: Array) -> Array:
+    """x^y of positive x as exp(y·ln x): compiled fits spend five times as long in `**` (XLA's pow on the CPU)."""
+    scaled = exponent * namespace(base).log(base)
+    return namespace(scaled).exp(scaled)

@@ -6,6 +6,7 @@ Sources are in each module of `moeconomics.laws`; every number here is of a pape
 import math
 
 import array_api_strict as xp
+import jax
 import numpy as np
 import pytest
 from hypothesis import given
@@ -397,6 +398,25 @@ def test_formula_is_pure_array_api(law):
         found = law.loss_of(coefficients, strict)
         assert type(found) is type(xp.asarray(1.0))
         np.testing.assert_allclose(np.asarray(found), expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize("law", ALL)
+def test_jax_differentiates_the_formula(law):
+    """A fit traces the coefficients, a search the variables, and the rest are plain numbers."""
+    c = dict(published_coefficients(law))
+    v = {name: float(values[0]) for name, values in compared(law, c)[0].items()}
+    with jax.enable_x64(True):
+        of_c, of_v = jax.grad(law.loss_of, argnums=(0, 1))(c, v)
+        of_c_alone = jax.grad(lambda traced: law.loss_of(traced, v))(c)
+        of_v_alone = jax.grad(lambda traced: law.loss_of(c, traced))(v)
+    for name, value in (c | v).items():
+        up, down = (
+            float(law.loss_of({**c, name: x} if name in c else c, {**v, name: x} if name in v else v))
+            for x in (value * (1 + 1e-6), value * (1 - 1e-6))
+        )
+        expected = (up - down) / 2e-6  # the slope over ln x, so that 1e-8 is small for every one
+        found = (of_c, of_c_alone) if name in c else (of_v, of_v_alone)
+        assert [float(slopes[name]) * value for slopes in found] == pytest.approx([expected] * 2, rel=1e-5, abs=1e-8)
 
 
 EXPERTS = {"joint2025": 8, "abnar2025": 8, "zhao2025": 8, "krajewski2024-e64": 64, "krajewski2024-e16": 16}

@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from moeconomics.cli import cost, count, hardware, laws, plan
+from moeconomics.cli import cost, count, fit, hardware, laws, plan, runs
 from moeconomics.errors import MoeconomicsError
 
 app = typer.Typer(
@@ -18,8 +18,9 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="markdown",
 )
-for command in (plan.plan, cost.cost, count.count, laws.laws, hardware.hardware):
+for command in (plan.plan, cost.cost, count.count, laws.laws, hardware.hardware, fit.fit, fit.predict):
     app.command()(command)
+app.add_typer(runs.app, name="runs")
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import typer
 from rich.console import Console
+from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
@@ -50,7 +51,7 @@ def table(
     for name in (None, *can_drop):
         if name is not None:
             dropped.append(name)
-        made = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+        made = Table(box=None, pad_edge=False)
         kept = [number for number, column in enumerate(columns) if column not in dropped]
         for number in kept:
             made.add_column(columns[number], justify="left" if number < text_columns else "right", overflow="fold")
@@ -59,6 +60,7 @@ def table(
         needed = console.measure(made, options=console.options.update(max_width=10 * WIDE)).maximum
         if needed <= console.width:
             break
+    say(title, "bold")
     console.print(made)
     if dropped:
         say(f"A wider terminal shows {', '.join(dropped)} too.", "dim")
@@ -68,6 +70,11 @@ def say(text: str, style: str = "") -> None:
     """Print a paragraph; lines are broken for a terminal only."""
     console = _console()
     console.print(Text(text, style=style), soft_wrap=not console.is_terminal)
+
+
+def console_status(what: str) -> Status:
+    """A spinner on the terminal's error output while something takes its time."""
+    return Console(stderr=True).status(f"{what} ...")
 
 
 def write_files(folder: Path, contents: dict[str, str]) -> None:

@@ -1,4 +1,34 @@
-"""From a runs table to a law with intervals (a later issue).
+"""From a runs table to a law with intervals.
 
-In: a runs table and a law's form. Out: a fitted-law file (`laws.fitted`). Theory: Yun et al. 2024 App. D.
+In: a runs table (`runs`) and a law's form with bounds and starts for its coefficients. Out: a `Fit` with draws, its
+identification and held-out scores, and the fitted-law file that plans use. Needs the extra `fit` (JAX, optimistix).
+Theory: Yun et al. 2024 (arXiv 2404.02852) App. D; Hoffmann et al. 2022 App. D.4; Besiroglu et al. 2024 (2404.10102).
 """
+
+from moeconomics.fit.compare import Comparison, compare
+from moeconomics.fit.fit import PAPER_DELTA, Fit, bootstrap, fit, fit_from, rmsle
+from moeconomics.fit.holdout import HOLDOUTS, Holdout, holdout
+from moeconomics.fit.identify import Identification, identify
+from moeconomics.fit.predict import fitted_file, predict, sha256_of
+from moeconomics.fit.rows import Rows, rows_of
+
+__all__ = [
+    "HOLDOUTS",
+    "PAPER_DELTA",
+    "Comparison",
+    "Fit",
+    "Holdout",
+    "Identification",
+    "Rows",
+    "bootstrap",
+    "compare",
+    "fit",
+    "fit_from",
+    "fitted_file",
+    "holdout",
+    "identify",
+    "predict",
+    "rmsle",
+    "rows_of",
+    "sha256_of",
+]

@@ -8,15 +8,17 @@ each other: they are of different texts and tokenizers.
 
 from moeconomics.laws.fitted import FittedLaw, load_fitted
 from moeconomics.laws.joint2025 import JOINT2025
-from moeconomics.laws.law import Law, Prediction
+from moeconomics.laws.law import INTERVAL_PERCENTILES, Law, Parameter, Prediction
 from moeconomics.laws.muennighoff2023 import repeated
 from moeconomics.laws.registry import DEFAULT_LAW, get_law, published_laws
 
 __all__ = [
     "DEFAULT_LAW",
+    "INTERVAL_PERCENTILES",
     "JOINT2025",
     "FittedLaw",
     "Law",
+    "Parameter",
     "Prediction",
     "get_law",
     "load_fitted",

@@ -7,8 +7,8 @@ at which routing stops to help. `fit_error` is of these rounded ones on the publ
 `family` is silent on expert width and shared experts: neither is in the data.
 """
 
-from moeconomics.laws.law import Coefficients, Law, Variables
-from moeconomics.laws.saturating import saturating_experts
+from moeconomics.laws.law import Coefficients, Law, Parameter, Variables
+from moeconomics.laws.saturating import SATURATION, saturating_experts
 from moeconomics.units import Array, namespace
 
 
@@ -27,6 +27,13 @@ def _clark2022(router: str, rmsle: float, coefficients: dict[str, float]) -> Law
         loss_of=loss,
         variables=("n_dense_non_embedding", "experts"),
         coefficients=coefficients,
+        parameters={
+            "a": Parameter(low=-1, high=0, starts=(-0.05, -0.2)),
+            "b": Parameter(low=-1, high=1, starts=(-0.1, 0.0)),
+            "c": Parameter(low=-0.3, high=0.3, starts=(0.0, 0.01)),
+            "d": Parameter(low=-2, high=5, starts=(1.0,)),
+            **SATURATION,
+        },
         domain={"n_dense_non_embedding": (15e6, 1.3e9), "experts": (1, 512)},
         fixed={"tokens": 130e9},
         family={"top_k": (1,), "moe_every": (2,)},

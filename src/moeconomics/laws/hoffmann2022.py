@@ -5,16 +5,17 @@ N includes embeddings. Approach 3's fit stopped early (its Huber loss was averag
 `chinchilla2022-unrounded` has the digits of the paper's TeX source, as Besiroglu et al. quote them.
 """
 
+import math
 from dataclasses import replace
 
-from moeconomics.laws.law import Coefficients, Law, Variables
+from moeconomics.laws.law import Coefficients, Law, Parameter, Variables
 from moeconomics.laws.variables import DENSE_ONLY
-from moeconomics.units import Array
+from moeconomics.units import Array, power
 
 
 def loss(c: Coefficients, v: Variables) -> Array:
     """L = E + A/N^α + B/D^β."""
-    return c["e"] + c["a"] / v["n_dense"] ** c["alpha"] + c["b"] / v["tokens"] ** c["beta"]
+    return c["e"] + c["a"] / power(v["n_dense"], c["alpha"]) + c["b"] / power(v["tokens"], c["beta"])
 
 
 CHINCHILLA2022 = Law(
@@ -26,6 +27,13 @@ CHINCHILLA2022 = Law(
     domain={"n_dense": (70e6, 16e9), "tokens": (5e9, 500e9)},
     fixed=DENSE_ONLY,
     source="Hoffmann et al. 2022, arXiv 2203.15556, Eq. 10, as printed",
+    parameters={  # the start grid of Hoffmann et al. 2022, App. D.4; a and b are fitted in logarithms
+        "a": Parameter(low=1, high=1e12, starts=(1, *(math.exp(k) for k in (5, 10, 15, 20, 25))), log=True),
+        "b": Parameter(low=1, high=1e12, starts=(1, *(math.exp(k) for k in (5, 10, 15, 20, 25))), log=True),
+        "e": Parameter(low=0.01, high=10, starts=tuple(math.exp(k / 2) for k in range(-2, 3)), log=True),
+        "alpha": Parameter(low=0, high=2.5, starts=(0, 0.5, 1, 1.5, 2)),
+        "beta": Parameter(low=0, high=2.5, starts=(0, 0.5, 1, 1.5, 2)),
+    },
     loss_unit="nats/token, MassiveText",
     fit_error="the fit had not converged; besiroglu2024 is the refit",
 )

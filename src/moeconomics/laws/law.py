@@ -18,6 +18,19 @@ INTERVAL_PERCENTILES = (5.0, 95.0)
 
 
 @dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """How a fit treats one coefficient: bounds that keep degenerate corners out, and starting values inside them.
+
+    `log`: the logarithm is fitted, for coefficients that are positive and span orders of magnitude.
+    """
+
+    low: float
+    high: float
+    starts: tuple[float, ...]
+    log: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Prediction:
     """Loss of one model with its interval, or the reason there is none, and how far it lies from the data.
 
@@ -49,8 +62,8 @@ class Law:
     `variables` are names in `VARIABLES`. `fixed` holds what never varied in the law's data and has no place in its
     formula: any other value is refused. A coefficient is None where its authors did not print it; `draws`
     (coefficient → array) carry the uncertainty of a fit. `domain` bounds variables in the fitted data; `family` lists
-    the values of architecture features there. `predicts` is "loss" but for laws of something else, which refuse to
-    give a loss.
+    the values of architecture features there. `parameters` say how the coefficients are fitted; empty for a law that
+    can not be. `predicts` is "loss" but for laws of something else, which refuse to give a loss.
     """
 
     name: str
@@ -65,6 +78,7 @@ class Law:
     fixed: Mapping[str, float] = field(default_factory=dict)
     family: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     draws: Mapping[str, Array] | None = None
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
     predicts: str = "loss"
 
     def values(self, shape: ModelShape, tokens: Array) -> dict[str, Array]:

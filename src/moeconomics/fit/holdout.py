@@ -1,0 +1,70 @@
+"""How well a law extrapolates: fit without the largest runs, predict them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moeconomics.errors import BadInput, unknown_name
+from moeconomics.fit.fit import Fit, fit_from, rmsle
+from moeconomics.fit.rows import Rows
+
+SHARE_HELD_OUT = 0.1  # of the rows, by compute
+LATEST = 0.8  # of the most tokens
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holdout:
+    """RMSLE of the fit on the rows it saw and on those held out."""
+
+    kind: str
+    n_train: int
+    n_test: int
+    rmsle_train: float
+    rmsle_test: float
+
+
+def _largest(values: NDArray[np.float64] | None) -> NDArray[np.bool_] | None:
+    return None if values is None else values >= values.max() * (1 - 1e-9)
+
+
+def _by_compute(rows: Rows) -> NDArray[np.bool_] | None:
+    if not np.isfinite(rows.compute).all():
+        return None
+    return rows.compute >= np.quantile(rows.compute, 1 - SHARE_HELD_OUT)
+
+
+# Kind → which rows are held out (None: the law or the table has no such variable).
+HOLDOUTS: dict[str, Callable[[Rows], NDArray[np.bool_] | None]] = {
+    "largest-compute": _by_compute,
+    "largest-n": lambda rows: _largest(rows.size()),
+    "largest-experts": lambda rows: _largest(rows.variables.get("experts")),
+    "latest-tokens": lambda rows: (
+        None if "tokens" not in rows.variables else rows.variables["tokens"] > LATEST * rows.variables["tokens"].max()
+    ),
+}
+
+
+def holdout(one: Fit, kind: str) -> Holdout:
+    """Refit without the rows of `kind` and score both parts.
+
+    Errors: `BadInput` for an unknown kind, a variable the law does not have, or too few rows left to fit.
+    """
+    if kind not in HOLDOUTS:
+        raise unknown_name("holdout", kind, HOLDOUTS)
+    test = HOLDOUTS[kind](one.rows)
+    if test is None:
+        raise BadInput(f"holdout {kind}: {one.rows.law.name} has no such variable")
+    left = int((~test).sum())
+    if left <= len(one.space.names):
+        raise BadInput(f"holdout {kind} leaves {left} rows for {len(one.space.names)} coefficients")
+    train, held = one.rows.select(~test), one.rows.select(test)
+    part = fit_from(one, train)
+    return Holdout(
+        kind=kind,
+        n_train=len(train),
+        n_test=len(held),
+        rmsle_train=part.rmsle,
+        rmsle_test=rmsle(held, part.coefficients),
+    )

@@ -1,0 +1,70 @@
+"""What the data says of each coefficient, and what it does not: correlations, condition, not identified."""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from moeconomics.fit.fit import Fit, data_of
+
+WIDE = 0.5  # a 90 % interval over more than this share of the allowed range says nothing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identification:
+    """`correlation` (parameters, parameters) and `condition` of the column-scaled Jacobian of ln L̂; `not_identified`
+    maps a coefficient to the reason."""
+
+    correlation: NDArray[np.float64]
+    condition: float
+    not_identified: dict[str, str]
+
+
+def identify(one: Fit) -> Identification:
+    """Read the Jacobian of ln L̂ at the minimum, in the space that the coefficients are fitted in.
+
+    A coefficient is not identified when it ends at an end of its range, or when its 90 % interval (of the bootstrap
+    where there is one, else of the Jacobian) spans more than half of that range.
+    """
+    jacobian = _jacobian(one)
+    length = np.linalg.norm(jacobian, axis=0)
+    scaled = jacobian / np.where(length > 0, length, 1.0)
+    covariance = np.linalg.pinv(scaled.T @ scaled, rcond=1e-14)
+    deviation = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
+    sigma = one.rmsle * np.sqrt(len(one.rows) / max(len(one.rows) - len(one.space.names), 1))
+    width = 2 * 1.645 * sigma * deviation / np.where(length > 0, length, np.nan)  # in shares of the range
+    reasons = {}
+    for column, name in enumerate(one.space.names):
+        if name in one.at_ends:
+            reasons[name] = f"it ends at the {one.at_ends[name]} end of its range"
+            continue
+        share = _share(one, name, column) if one.draws else width[column]
+        if not share < WIDE:
+            reasons[name] = "its 90 % interval spans more than half of its allowed range"
+    return Identification(
+        correlation=covariance / np.outer(deviation, deviation),
+        condition=float(np.linalg.cond(scaled)),
+        not_identified=reasons,
+    )
+
+
+def _share(one: Fit, name: str, column: int) -> float:
+    """Width of the bootstrap interval as a share of the allowed range."""
+    at = np.tile(list(one.coefficients.values()), (2, 1))
+    at[:, column] = one.intervals[name]
+    low, high = one.space.shares(at)[:, column]
+    return float(high - low)
+
+
+def _jacobian(one: Fit) -> NDArray[np.float64]:
+    """∂ ln L̂ / ∂ (share of each coefficient's range): (rows, parameters)."""
+    with jax.enable_x64(True):
+        exact = {name: jnp.asarray(values) for name, values in data_of(one.rows)[0].items()}
+
+        def log_loss(shares: jax.Array) -> jax.Array:
+            return jnp.log(one.rows.law.loss_of(one.space.at_shares(shares), exact))
+
+        at = one.space.shares(list(one.coefficients.values()))
+        return np.asarray(jax.jacfwd(log_loss)(jnp.asarray(at)))
