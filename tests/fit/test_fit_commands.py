@@ -66,7 +66,10 @@ def test_from_a_csv_to_a_plan_in_three_commands(run, runs, tmp_path):
 
 def test_json_has_the_promised_keys(run, runs):
     words = ["fit", str(runs), "--law", "joint2025", "--bootstrap", "50", "--holdout", "largest-compute", "--json"]
-    code, printed, _ = run(*words)
+    figures = runs.parent / "figures"
+    code, printed, _ = run(*words, "--plot", str(figures))
+    assert {path.name for path in figures.iterdir()} == {"predicted.html", "residuals.html", "experts.html"}
+    assert all('src="http' not in path.read_text(encoding="utf-8") for path in figures.iterdir())
     assert code == 0
     answer = json.loads(printed)
     keys = {"law", "parameters", "intervals", "rmsle", "objective", "n_rows", "not_identified", "holdout", "warnings"}

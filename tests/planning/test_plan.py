@@ -297,6 +297,26 @@ def test_a_fitted_law_with_draws_gives_intervals(tmp_path):
     assert best.loss_low < best.loss < best.loss_high
 
 
+def test_chances_are_those_of_the_draws(tmp_path):
+    law = get_law("joint2025")
+    # In one draw of four, experts do not help: e_max next to e_start leaves Ê the same for every E.
+    useless = {**law.coefficients, "e_max": law.coefficients["e_start"] * 1.0001}
+    content = {
+        "law": "joint2025",
+        "coefficients": dict(law.coefficients),
+        "draws": [dict(law.coefficients)] * 3 + [useless],
+        "domain": {"tokens": [1e9, 1e13]},
+        "data_sha256": "0" * 64,
+        "fit_error": "made up",
+    }
+    file = tmp_path / "law.json"
+    file.write_text(json.dumps(content), encoding="utf-8")
+    made = plan(**PAPER, law=str(file))
+    assert made.advice.chances["dense"] == 0.75
+    assert any("75% of the law's draws (undecided)" in words for words in made.advice.comparisons)
+    assert plan(**PAPER).advice.chances == {"base": None, "dense": None, "own_optimum": None, "next_best": None}
+
+
 def test_what_serving_forbids_is_said():
     made = plan(train_flops=1e24, gpu="RTX4090", max_gpus=1, usd_per_gpu_hour=0.5, unique_tokens=1e11)
     assert any("memory binds for E = 8" in warning for warning in made.warnings)

@@ -44,6 +44,10 @@ def fit(
         list[str] | None,
         options.option("LAW", "Fit these laws too, and say which extrapolates best.", SCORE, default="none"),
     ] = None,
+    plot: Annotated[
+        Path | None,
+        options.option("DIR", "Write the figures as HTML that opens offline.", options.OUTPUT, default="nothing"),
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Fit a law to your own runs, with intervals, held-out scores and what the data can not say.
@@ -68,6 +72,8 @@ def fit(
     if output is not None:
         content = room.fitted_file(one, room.sha256_of(frame)).model_dump_json()
         write_files(output.parent, {output.name: content + "\n"})
+    if plot is not None:
+        write_files(plot, _figures(one))
     if json:
         print_json(_answer(one, identified, scores, compared))
     else:
@@ -91,6 +97,12 @@ def predict(
     write_runs(found, output)
     outside = int(found["extrapolated"].sum())
     say(f"{found.height} predictions written to {output}; {outside} outside the data of the law.")
+
+
+def _figures(one: "Fit") -> dict[str, str]:
+    from moeconomics.reports.fit_figures import fit_figures
+
+    return {f"{name}.html": figure.to_html(include_plotlyjs=True) for name, figure in fit_figures(one).items()}
 
 
 def _room() -> Any:

@@ -11,7 +11,7 @@ from moeconomics.shapes.huggingface import from_hf
 
 def option(metavar: str, text: str, panel: str, *names: str, default: str | None = None) -> Any:
     """Make an option of a help panel; `default` words replace a default that the signature can not show."""
-    words = text if default is None else f"{text} [default: {default}]"
+    words = f"{text} [default: {default}]" if default else text
     return typer.Option(*names, metavar=metavar, help=words, rich_help_panel=panel, show_default=default is None)
 
 

@@ -15,11 +15,9 @@ BUDGET, MODEL = "Training budget (exactly one)", "Model and law"
 
 
 def plan(
-    train_flops: Annotated[float | None, option("C", "Training FLOPs, as 5.15e21.", BUDGET, default="none")] = None,
-    train_gpu_hours: Annotated[
-        float | None, option("H", "GPU-hours of training at --mfu.", BUDGET, default="none")
-    ] = None,
-    train_usd: Annotated[float | None, option("USD", "Money for training at --mfu.", BUDGET, default="none")] = None,
+    train_flops: Annotated[float | None, option("C", "Training FLOPs, as 5.15e21.", BUDGET, default="")] = None,
+    train_gpu_hours: Annotated[float | None, option("H", "GPU-hours of training at --mfu.", BUDGET, default="")] = None,
+    train_usd: Annotated[float | None, option("USD", "Money for training at --mfu.", BUDGET, default="")] = None,
     train_gpu: Annotated[
         str | None, option("NAME|FILE.yaml", "Chip that trains, in bf16.", BUDGET, default="--gpu")
     ] = None,

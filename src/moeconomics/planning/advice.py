@@ -2,22 +2,30 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from moeconomics.planning.candidate import Candidate
 from moeconomics.planning.problem import Problem
 from moeconomics.planning.realised import BOUNDED_LOSS, LIFETIME, LOSS_OPTIMAL, Choice, Rungs
 from moeconomics.units import count_text
 
+SURE = 0.9  # a comparison is decided when this share of the draws agrees
 TIE = 0.02  # costs this close are not told apart: the ladder's own step
 
 
 @dataclass(frozen=True, kw_only=True)
 class Advice:
-    """The recommended candidate beside the base and the dense baseline, in words."""
+    """The recommended candidate beside the base and the dense baseline, in words.
+
+    `chances`: over the law's draws, how often the recommended model's loss is below that of the base, the dense
+    baseline, its own optimum and the next best choice; None for a law without draws.
+    """
 
     recommended: Candidate
     sentence: str
     reason: str
     comparisons: tuple[str, ...]
+    chances: dict[str, float | None]
     binds: tuple[str, ...]
 
 
@@ -55,15 +63,19 @@ def advise(problem: Problem, ranked: list[Candidate], all_candidates: list[Candi
         f"expect a loss of {loss} and {usd} per million output tokens on {best.gpus} x "
         f"{problem.deployment.chip.name}.{_trust(best)}"
     )
-    comparisons = []
-    if base is not None and best != base:
-        comparisons.append(_compare(best, base, f"the loss-optimal {_kind(base)}"))
-    dense = optimal.get(1)
-    if dense is not None and dense not in (base, best):
-        comparisons.append(_compare(best, dense, "the loss-optimal dense model"))
-    own = optimal.get(best.experts)
-    if own is not None and own not in (base, best):
-        comparisons.append(_compare(best, own, f"its own loss-optimal size, {count_text(own.n_active)} active"))
+    dense, own = optimal.get(1), optimal.get(best.experts)
+    beside = [
+        ("base", base, f"the loss-optimal {_kind_of(problem.base_experts)}"),
+        ("dense", dense, "the loss-optimal dense model"),
+        ("own_optimum", own, f"its own loss-optimal size, {count_text(own.n_active)} active" if own else ""),
+        ("next_best", ranked[1] if len(ranked) > 1 else None, "the next best choice"),
+    ]
+    comparisons, chances, seen = [], {}, [best]
+    for key, other, name in beside:
+        if other is not None and other not in seen:
+            seen.append(other)
+            chance = chances[key] = _chance_of_lower_loss(problem, best, other)
+            comparisons.append(_compare(best, other, name) + _odds(chance))
     if best.continuous is not None:
         gap = best.n_dense / best.continuous.n_dense - 1
         comparisons.append(
@@ -75,8 +87,24 @@ def advise(problem: Problem, ranked: list[Candidate], all_candidates: list[Candi
         sentence=sentence,
         reason=_reason(problem, ranked),
         comparisons=tuple(comparisons),
+        chances=chances,
         binds=_binds(problem, best),
     )
+
+
+def _chance_of_lower_loss(problem: Problem, one: Candidate, other: Candidate) -> float | None:
+    law = problem.law
+    if law.draws is None:
+        return None
+    mine, theirs = (law.loss_of(law.draws, law.values(each.shape, each.tokens)) for each in (one, other))
+    return float(np.mean(mine < theirs))
+
+
+def _odds(chance: float | None) -> str:
+    if chance is None:
+        return ""
+    verdict = " (undecided)" if 1 - SURE < chance < SURE else ""
+    return f" Its loss is the lower one in {chance:.0%} of the law's draws{verdict}."
 
 
 def _span(low: float | None, high: float | None, digits: int) -> str:

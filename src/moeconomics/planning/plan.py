@@ -63,6 +63,7 @@ class Plan:
                 "sentence": self.advice.sentence,
                 "reason": self.advice.reason,
                 "comparisons": list(self.advice.comparisons),
+                "chance_of_lower_loss": self.advice.chances,
                 "binds": list(self.advice.binds),
             },
             "pareto": self.pareto.to_dicts(),

@@ -1,7 +1,8 @@
-"""Figures of a plan.
+"""Figures of plans and fits.
 
-In: a `Plan`. Out: Plotly figures, which the caller shows or saves. Theory: Yun et al. 2024 (arXiv 2404.02852)
-Fig. 4, the loss-cost curve under one training budget.
+In: a `Plan` or a `Fit`. Out: Plotly figures, which the caller shows or saves. Theory: Yun et al. 2024 (arXiv
+2404.02852) Fig. 1, loss against experts, and Fig. 4, the loss-cost curve under one training budget. `fit_figures` is
+imported from its module, as it needs the extra `fit`.
 """
 
 from moeconomics.reports.loss_cost import loss_cost_figure
