@@ -128,7 +128,10 @@ def test_offered_load_is_priced_in_whole_replicas():
     light = cost(DENSE, gpu="A100-SXM-80GB", gpus=1, traffic="chat", rps=0.01)
     # 0.01 requests/s of 1024 tokens on one A100 that idles most of the time.
     assert light.usd_per_mtok_output == pytest.approx(1.30 / 3600 / (0.01 * 1024) * 1e6)
+    assert light.replicas == 1
+    assert saturated.replicas is None
     heavy = cost(DENSE, gpu="A100-SXM-80GB", gpus=1, traffic="chat", rps=10_000)
+    assert heavy.replicas == math.ceil(10_000 * 1024 / saturated.output_tok_s_per_gpu)
     assert heavy.usd_per_mtok_output == pytest.approx(saturated.usd_per_mtok_output, rel=1e-3)
     assert heavy.usd_per_mtok_output >= saturated.usd_per_mtok_output
 

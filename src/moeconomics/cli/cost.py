@@ -79,6 +79,7 @@ def _print(found: Estimate, gpu: str) -> None:
         ["time per output token (TPOT), ms", f"{found.tpot_ms:.4g}", ""],
         ["time to first token without queueing, ms", "n/a" if found.ttft_ms is None else f"{found.ttft_ms:.4g}", ""],
         ["GPUs, tensor-parallel", str(found.gpus), ""],
+        ["replicas for the offered load", "n/a: saturated" if found.replicas is None else str(found.replicas), ""],
         [f"batch, limited by {found.limited_by}", str(found.batch), ""],
         ["weights", bytes_text(found.weights_gb * 1e9), ""],
         ["KV cache per token", bytes_text(found.kv_bytes_per_token), ""],
@@ -89,6 +90,6 @@ def _print(found: Estimate, gpu: str) -> None:
     for kind, source in found.provenance.items():
         say(f"  {kind}: {source}", "dim")
     say(
-        f"One replica of {found.gpus} GPU{'s' if found.gpus > 1 else ''} serves {found.batch} requests at once and "
-        f"costs {found.usd_per_mtok_output:.3g} USD per million output tokens."
+        f"A replica of {found.gpus} GPU{'s' if found.gpus > 1 else ''} serves {found.batch} requests at once; it costs "
+        f"{found.usd_per_mtok_output:.3g} USD per million output tokens."
     )

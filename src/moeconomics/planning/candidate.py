@@ -10,7 +10,7 @@ from moeconomics.laws import Prediction
 from moeconomics.planning import continuous
 from moeconomics.planning.problem import Problem
 from moeconomics.planning.realised import BOUNDED_COST, BOUNDED_LOSS, LIFETIME, LOSS_OPTIMAL, Choice, Rungs
-from moeconomics.serving import known
+from moeconomics.serving import known, whole
 from moeconomics.shapes import ModelShape, counts, n_dense, pick
 from moeconomics.units import Array
 
@@ -32,7 +32,8 @@ class Candidate:
     """A trainable model and what to expect of it. Parameter counts include embeddings.
 
     `usd_per_mtok_output` carries prompts too; `usd_per_mtok_total` divides by prompt and output tokens. The
-    low and high prices span the cost model's own assumptions. `limited_by`: what keeps the batch from growing.
+    low and high prices span the cost model's own assumptions. `limited_by`: what keeps the batch from
+    growing; `replicas` of `gpus` carry the offered load, None when saturated.
     """
 
     rule: str
@@ -53,6 +54,7 @@ class Candidate:
     usd_per_mtok_total: float
     gpus: int
     batch: int
+    replicas: int | None
     tpot_ms: float
     ttft_ms: float | None
     output_tok_s_per_gpu: float
@@ -113,6 +115,7 @@ def _candidate(problem: Problem, table: Rungs, choice: Choice, relaxed: Continuo
         usd_per_mtok_total=usd_per_token * USD_PER_MTOK / tokens_per_output,
         gpus=int(served.gpus),
         batch=int(served.batch),
+        replicas=whole(served.replicas),
         tpot_ms=float(served.tpot_s) * 1e3,
         ttft_ms=known(served.ttft_s * 1e3),
         output_tok_s_per_gpu=float(served.output_tok_s / served.gpus),

@@ -16,6 +16,7 @@ from moeconomics.serving.estimate import (
     known,
     serving_provenance,
     serving_warnings,
+    whole,
 )
 from moeconomics.serving.inputs import ServingInputs
 from moeconomics.serving.latency import ASSUMED, OPTIMISTIC, PESSIMISTIC, Efficiency, Latency, Roofline
@@ -49,4 +50,5 @@ __all__ = [
     "make_cost_model",
     "serving_provenance",
     "serving_warnings",
+    "whole",
 ]

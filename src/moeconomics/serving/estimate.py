@@ -38,6 +38,7 @@ class Estimate:
     gpus: int
     tp: int
     batch: int
+    replicas: int | None
     kv_bytes_per_token: float
     weights_gb: float
     limited_by: str
@@ -80,6 +81,7 @@ def cost(shape: ModelShape, **inputs: Any) -> Estimate:
         gpus=int(served.gpus),
         tp=int(served.gpus),
         batch=int(served.batch),
+        replicas=whole(served.replicas),
         kv_bytes_per_token=float(bytes_kv_per_token(shape, deployment.precision)),
         weights_gb=float(bytes_weights(shape, deployment.precision)) / 1e9,
         limited_by=str(served.limited_by),
@@ -91,6 +93,11 @@ def cost(shape: ModelShape, **inputs: Any) -> Estimate:
 def known(value: float) -> float | None:
     """Unknown stays unknown: NaN becomes None."""
     return float(value) if np.isfinite(value) else None
+
+
+def whole(value: float) -> int | None:
+    """A whole number, or None where it is unknown."""
+    return int(value) if np.isfinite(value) else None
 
 
 def infeasible(served: Served, deployment: Deployment, what: str) -> Infeasible:

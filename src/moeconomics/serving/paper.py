@@ -87,6 +87,7 @@ class PaperCost:
             output_tok_s=np.where(served, running / step_s, np.nan),
             tpot_s=np.where(served, step_s, np.nan),
             ttft_s=np.where(served, ttft_s, np.nan),
+            replicas=np.where(served, self._replicas(running / step_s), np.nan),
             bytes_missing=np.maximum(missing, 0.0),
             limited_by=np.select(
                 [~divides, missing > 0, ~in_time], ["heads per GPU", "memory", "latency target"], "the batch given"
@@ -109,14 +110,20 @@ class PaperCost:
         over = [np.log(seconds * 1e3 / limit) for seconds, limit in limits if limit is not None]
         return np.max(over, axis=0) if over else np.full(np.shape(step_s), -np.inf)
 
+    def _replicas(self, tokens_s: Array) -> Array:
+        """Whole replicas of a throughput that the offered load needs; NaN when saturated."""
+        traffic = self.deployment.traffic
+        if traffic.requests_per_s is None:
+            return np.full(np.shape(tokens_s), np.nan)
+        return np.ceil(traffic.requests_per_s * traffic.output_tokens / (tokens_s * traffic.utilisation))
+
     def _usd_per_token(self, gpus: Array, tokens_s: Array) -> Array:
         """G·C0/T when saturated; whole replicas at the offered load when there is one."""
         traffic = self.deployment.traffic
         usd_per_s = gpus * self.deployment.usd_per_gpu_second
         if traffic.requests_per_s is None:
             return usd_per_s / (tokens_s * traffic.utilisation)
-        offered = traffic.requests_per_s * traffic.output_tokens
-        return usd_per_s * np.ceil(offered / (tokens_s * traffic.utilisation)) / offered
+        return usd_per_s * self._replicas(tokens_s) / (traffic.requests_per_s * traffic.output_tokens)
 
     def _bytes_request(self, shape: ModelShape, gpus: Array, tokens: float) -> Array:
         return bytes_kv(shape, tokens, self.deployment.precision) * kv_copies(shape, gpus)

@@ -17,7 +17,8 @@ class Served:
     `usd_per_token_output` carries the whole cost (prompts too) on the output tokens; where serving is impossible it
     is infinite. `usd_low` and `usd_high` bound it by the model's own assumptions; NaN where it makes none.
     `limited_by` names what keeps the batch from growing or, where serving is impossible, what forbids it;
-    `bytes_missing` is the memory that falls short. `ttft_s` has no queueing in it.
+    `bytes_missing` is the memory that falls short. `ttft_s` has no queueing in it. `replicas` carry
+    the offered load; NaN when saturated, as one replica is as good as many.
     """
 
     gpus: Array
@@ -28,6 +29,7 @@ class Served:
     output_tok_s: Array
     tpot_s: Array
     ttft_s: Array
+    replicas: Array
     bytes_missing: Array
     limited_by: Array
 

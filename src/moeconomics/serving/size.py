@@ -41,6 +41,7 @@ class SizeCost:
             output_tok_s=1 / step_s,
             tpot_s=step_s,
             ttft_s=np.nan,
+            replicas=np.nan,
             bytes_missing=missing,
             limited_by="memory",
         )
