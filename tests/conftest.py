@@ -1,9 +1,12 @@
 """What tests of every room share."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
+
+from moeconomics.cli import main
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +22,17 @@ def shared_folder() -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return folder
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run the program as a user does: words in; exit code, standard output and error out."""
+
+    def run_command(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["moeconomics", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        return ended.value.code or 0, printed.out, printed.err
+
+    return run_command

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from moeconomics.cli import main
 from moeconomics.shapes import counts
 from moeconomics.shapes.huggingface import from_hf
 
@@ -26,18 +25,6 @@ MIXTRAL = {
     "num_local_experts": 8,
     "num_experts_per_tok": 2,
 }
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    def run_command(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["moeconomics", *words])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        printed = capsys.readouterr()
-        return ended.value.code or 0, printed.out, printed.err
-
-    return run_command
 
 
 @pytest.fixture

@@ -1,26 +1,12 @@
 """`moeconomics fit` and `predict` as a user drives them: from a CSV to a plan."""
 
 import json
-import sys
 
 import numpy as np
 import polars as pl
 import pytest
 
-from moeconomics.cli import main
 from moeconomics.laws import get_law
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    def run_command(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["moeconomics", *words])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        printed = capsys.readouterr()
-        return ended.value.code or 0, printed.out, printed.err
-
-    return run_command
 
 
 @pytest.fixture

@@ -1,24 +1,16 @@
 """`moeconomics runs` as a user drives it."""
 
 import json
-import sys
 
 import pytest
 
-from moeconomics.cli import main
 from moeconomics.runs import read_runs
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    def run_command(*words) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["moeconomics", "runs", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        printed = capsys.readouterr()
-        return ended.value.code or 0, printed.out, printed.err
-
-    return run_command
+def run(run):
+    """The sub-command `runs` of the program."""
+    return lambda *words: run("runs", *map(str, words))
 
 
 @pytest.fixture

@@ -68,7 +68,8 @@ class Candidate:
 
     def as_json(self) -> dict[str, Any]:
         """Plain values with stable keys; infinite (no window) and unknown become null."""
-        return _plain(asdict(self))  # type: ignore[no-any-return]
+        plain: dict[str, Any] = _plain(asdict(self))
+        return plain
 
 
 def candidates(problem: Problem, table: Rungs, found: list[Choice]) -> list[Candidate]:
