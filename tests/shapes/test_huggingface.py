@@ -189,6 +189,8 @@ def test_windows_are_read_where_they_are():
 def test_moe_layers_are_read_where_they_are():
     assert from_hf(LLAMA_4_MAVERICK_TEXT).moe_layers == Layers(every=2)
     assert from_hf(DEEPSEEK_V3).moe_layers == Layers(first=3)
+    assert from_hf(LLAMA_4_MAVERICK_TEXT | {"moe_layers": list(range(1, 48, 2))}).moe_layers == Layers(every=2)
+    assert from_hf(LLAMA_4_MAVERICK_TEXT | {"interleave_moe_layer_step": 49}).n_experts == 1  # dense in every layer
     assert from_hf(ERNIE_4_5_21B_A3B).n_moe_layers == 27
     assert from_hf(QWEN3_30B_A3B | {"mlp_only_layers": [0, 5]}).moe_layers.indices(48) == (*range(1, 5), *range(6, 48))
 
@@ -362,7 +364,12 @@ def test_shapes_that_no_architecture_holds_are_refused():
         (MIXTRAL_8X7B | {"hidden_size": -4096}, "hidden_size is -4096; it must be a whole number from 1"),
         (MIXTRAL_8X7B | {"hidden_size": 4096.5}, "hidden_size is 4096.5"),
         (MIXTRAL_8X7B | {"num_local_experts": True}, "num_local_experts is True"),
-        (MIXTRAL_8X7B | {"num_local_experts": 10**12}, "num_local_experts is 1000000000000"),
+        (
+            MIXTRAL_8X7B | {"num_local_experts": 10**12},
+            "is 1000000000000; it must be a whole number from 1 to 100000000",
+        ),
+        (MIXTRAL_8X7B | {"hidden_size": 10**9}, "is 1000000000; it must be a whole number from 1 to 100000000"),
+        (QWEN3_30B_A3B | {"num_hidden_layers": 10**6}, "is 1000000; it must be a whole number from 1 to 100000"),
         (MIXTRAL_8X7B | {"num_local_experts": 1, "num_experts_per_tok": 1}, "one expert behind a router"),
         (OLMOE_1B_7B | {"head_dim": 64}, "16 heads of 64 are not hidden_size 2048"),
         (PUBLISHED["Llama-3.1-8B"][0] | {"hidden_size": 8}, "num_attention_heads 32 exceeds hidden_size 8"),
@@ -399,3 +406,10 @@ def test_attention_without_a_head_for_each_key_is_counted_as_given():
     shape = from_hf(MIXTRAL_8X7B | {"num_key_value_heads": 1})
     assert isinstance(shape.attention, GroupedQuery)
     assert shape.attention.n_kv_heads == 1
+
+
+def test_a_null_head_width_follows_from_the_others_and_an_absent_one_is_the_class_default():
+    # The class resolves null so, though transformers' validation now refuses it: there is no model to compare with.
+    absent = {key: value for key, value in GPT_OSS_20B.items() if key != "head_dim"}
+    assert from_hf(absent | {"head_dim": None}).attention.head_dim == 2880 // 64
+    assert from_hf(absent).attention.head_dim == AutoConfig.for_model(**absent).head_dim == 64

@@ -6,7 +6,7 @@ states its runs by compute (3e19 to 1e21 FLOPs), so sizes and tokens have no dom
 on the best sparsity come from quadratic surfaces, not from this law.
 """
 
-from moeconomics.laws.law import Coefficients, Law, Variables
+from moeconomics.laws.law import Coefficients, Law, Parameter, Variables
 from moeconomics.units import Array
 
 
@@ -35,5 +35,17 @@ ABNAR2025 = Law(
     family={"granularity": (1, 2)},
     source="Abnar et al. 2025, arXiv 2501.12370, Eq. 6 and Table 3",
     loss_unit="nats/token, data set not verified (believed RedPajama)",
+    parameters={
+        "a": Parameter(low=1e-2, high=1e9, starts=(10, 5e3), log=True),
+        "alpha": Parameter(low=0, high=2, starts=(0.2, 0.6)),
+        "b": Parameter(low=1e-2, high=1e9, starts=(10, 5e3), log=True),
+        "beta": Parameter(low=0, high=2, starts=(0.2, 0.4)),
+        "c": Parameter(low=1e-4, high=1e2, starts=(0.5,), log=True),
+        "lambda": Parameter(low=-2, high=2, starts=(-0.2,)),
+        "d": Parameter(low=1e-3, high=1e6, starts=(10,), log=True),
+        "delta": Parameter(low=-2, high=2, starts=(0.2,)),
+        "gamma": Parameter(low=0, high=2, starts=(0.1, 0.3)),
+        "e": Parameter(low=0, high=5, starts=(0.5, 1.5)),
+    },
     fit_error="MSE 0.00056 on the fit, 0.0058 on held-out runs of S = 0.98",
 )  # fmt: skip

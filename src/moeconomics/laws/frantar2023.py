@@ -6,7 +6,7 @@ unknown; embeddings are included here and no extrapolation is reported. T5 is an
 row, ViT on JFT-4B, is of images and no language model: left out.
 """
 
-from moeconomics.laws.law import Coefficients, Law, Variables
+from moeconomics.laws.law import Coefficients, Law, Parameter, Variables
 from moeconomics.laws.variables import DENSE_ONLY
 from moeconomics.units import Array
 
@@ -29,5 +29,14 @@ FRANTAR2023 = Law(
     fixed=DENSE_ONLY,
     source="Frantar et al. 2023, arXiv 2309.08520, T5/C4 row",
     loss_unit="nats/token, C4, T5 span corruption",
+    parameters={
+        "a_s": Parameter(low=1e-3, high=1e6, starts=(10,), log=True),
+        "b_s": Parameter(low=0, high=3, starts=(0.5,)),
+        "c_s": Parameter(low=1e-3, high=1e6, starts=(10, 100), log=True),
+        "b_n": Parameter(low=0, high=2, starts=(0.1, 0.4)),
+        "a_d": Parameter(low=1e3, high=1e15, starts=(1e8, 1e10), log=True),
+        "b_d": Parameter(low=0, high=2, starts=(0.1, 0.4)),
+        "c": Parameter(low=0, high=5, starts=(0.5, 1.5)),
+    },
     fit_error="fit error not known",
 )  # fmt: skip

@@ -6,7 +6,7 @@ set, four at M = 20 and the smallest also at M = 320. The domain is that of thos
 parameters (M = 20) and 1.4B at M = 640. Always the loss on C4, whatever text was trained on.
 """
 
-from moeconomics.laws.law import Coefficients, Law, Variables
+from moeconomics.laws.law import Coefficients, Law, Parameter, Variables
 from moeconomics.laws.variables import DENSE_ONLY
 from moeconomics.units import Array
 
@@ -29,6 +29,12 @@ def _gadre2024(train_set: str, held_out: str, coefficients: dict[str, float]) ->
         fixed=DENSE_ONLY,
         source=f"Gadre et al. 2024, arXiv 2403.08540; refit on its public {train_set} runs",
         loss_unit="nats/token, C4 validation",
+        parameters={
+            "e": Parameter(low=0.01, high=10, starts=(0.5, 1.5), log=True),
+            "a": Parameter(low=1e-2, high=1e6, starts=(10, 500), log=True),
+            "b": Parameter(low=1e-2, high=1e6, starts=(10, 500), log=True),
+            "eta": Parameter(low=0, high=1, starts=(0.1, 0.3)),
+        },
         fit_error=f"off by up to {held_out} on the held-out runs of 1.4B and 6.9B parameters",
     )
 

@@ -4,7 +4,7 @@ N excludes embeddings. No irreducible term. D is not single-epoch compute: runs 
 Read in a secondary note, not in the paper.
 """
 
-from moeconomics.laws.law import Coefficients, Law, Variables
+from moeconomics.laws.law import Coefficients, Law, Parameter, Variables
 from moeconomics.laws.variables import DENSE_ONLY
 from moeconomics.units import Array
 
@@ -26,5 +26,11 @@ KAPLAN2020 = Law(
     fixed=DENSE_ONLY,
     source="Kaplan et al. 2020, arXiv 2001.08361, Table 2",
     loss_unit="nats/token, WebText2",
+    parameters={
+        "alpha_n": Parameter(low=0.005, high=1, starts=(0.05, 0.2)),
+        "alpha_d": Parameter(low=0.005, high=1, starts=(0.05, 0.2)),
+        "n_c": Parameter(low=1e8, high=1e20, starts=(1e11, 1e14), log=True),
+        "d_c": Parameter(low=1e8, high=1e20, starts=(1e11, 1e14), log=True),
+    },
     fit_error="fit error not known",
 )

@@ -9,7 +9,7 @@ that law has no domain and reports no extrapolation.
 
 from dataclasses import replace
 
-from moeconomics.laws.law import Coefficients, Law, Variables
+from moeconomics.laws.law import Coefficients, Law, Parameter, Variables
 from moeconomics.units import Array
 
 
@@ -30,6 +30,15 @@ KRAJEWSKI2024_E64 = Law(
     family={"moe_every": (1,), "granularity": (1, 2, 4, 8, 16)},
     source="Krajewski et al. 2024, arXiv 2402.07871, Eq. 9 and Table 1",
     loss_unit="nats/token (training loss), C4, GPT-2 tokenizer",
+    parameters={
+        "a": Parameter(low=1e-2, high=1e6, starts=(5, 50), log=True),
+        "alpha": Parameter(low=0, high=2, starts=(0.1, 0.4)),
+        "b": Parameter(low=1e-2, high=1e6, starts=(10, 500), log=True),
+        "beta": Parameter(low=0, high=2, starts=(0.1, 0.4)),
+        "g": Parameter(low=1e-3, high=1e4, starts=(1, 10), log=True),
+        "gamma": Parameter(low=0, high=3, starts=(0.5,)),
+        "c": Parameter(low=0, high=5, starts=(0.5, 1.5)),
+    },
     fit_error="RMSE 0.015 on the fit, 0.019 on held-out runs",
 )
 

@@ -11,7 +11,7 @@ import math
 from dataclasses import replace
 
 from moeconomics.errors import BadInput
-from moeconomics.laws.law import Coefficients, Law, Variables
+from moeconomics.laws.law import Coefficients, Law, Parameter, Variables
 from moeconomics.laws.variables import DENSE_ONLY
 from moeconomics.units import Array, namespace
 
@@ -59,6 +59,14 @@ MUENNIGHOFF2023 = Law(
     fixed=DENSE_ONLY,
     source="Muennighoff et al. 2023, arXiv 2305.16264; unrounded coefficients from the authors' code",
     loss_unit="nats/token, C4",
+    parameters={
+        "a": Parameter(low=1, high=1e9, starts=(50, 2e3), log=True),
+        "b": Parameter(low=1, high=1e9, starts=(50, 5e3), log=True),
+        "e": Parameter(low=0.01, high=10, starts=(0.5, 1.5), log=True),
+        "alpha": Parameter(low=0, high=2, starts=(0.2, 0.5)),
+        "r_star_n": Parameter(low=0.1, high=1e3, starts=(5,), log=True),
+        "r_star_d": Parameter(low=0.1, high=1e3, starts=(5, 20), log=True),
+    },
     fit_error="RMSLE 0.110 on the 182 public runs, on average 7 % too low; some are far over-fitted",
 )  # fmt: skip
 

@@ -5,7 +5,7 @@ N and N_a all and active parameters. Embedding convention: unknown; they are inc
 data are stated: N about 9B, D 100B. Reviewers point to a constant learning rate and no uncertainty.
 """
 
-from moeconomics.laws.law import Coefficients, Law, Variables
+from moeconomics.laws.law import Coefficients, Law, Parameter, Variables
 from moeconomics.units import Array
 
 
@@ -31,5 +31,19 @@ ZHAO2025 = Law(
     domain={"n_total": (0, 9e9), "tokens": (0, 100e9)},
     source="Zhao et al. 2025, arXiv 2509.23678",
     loss_unit="nats/token, data set not known",
+    parameters={
+        "e": Parameter(low=1e-4, high=1e2, starts=(0.1,), log=True),
+        "f": Parameter(low=1e-3, high=1e3, starts=(5,), log=True),
+        "m": Parameter(low=-20, high=20, starts=(1, 5)),
+        "n": Parameter(low=-20, high=20, starts=(-1,)),
+        "k": Parameter(low=1e-6, high=1e2, starts=(0.01,), log=True),
+        "h": Parameter(low=1e-6, high=1e2, starts=(0.05,), log=True),
+        "a": Parameter(low=1e-2, high=1e6, starts=(10, 100), log=True),
+        "alpha": Parameter(low=0, high=2, starts=(0.2, 0.4)),
+        "b": Parameter(low=1e-2, high=1e9, starts=(100, 1e4), log=True),
+        "beta": Parameter(low=0, high=2, starts=(0.3, 0.5)),
+        "c": Parameter(low=1e-2, high=1e6, starts=(10, 100), log=True),
+        "epsilon": Parameter(low=0, high=5, starts=(1, 2)),
+    },
     fit_error="446 runs; fit error not known",
 )  # fmt: skip

@@ -10,7 +10,9 @@ from typing import Any
 from moeconomics.errors import BadInput
 from moeconomics.shapes.shape import ModelShape
 
-LARGEST = 10**9  # no dimension of a model comes near; a larger one is a slip
+# No model comes near these; a larger number is a slip, and would overflow a count or list layers without end.
+LARGEST = 10**8
+DEEPEST = 10**5
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,11 @@ class Config:
         value = self.raw.get(key)
         if value is None and default is not None:
             return default
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= LARGEST:
-            raise BadInput(f"{self.model_type} config: {key} is {value!r}; it must be a whole number from {least}")
+        most = DEEPEST if key == "num_hidden_layers" else LARGEST
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise BadInput(
+                f"{self.model_type} config: {key} is {value!r}; it must be a whole number from {least} to {most}"
+            )
         return value
 
     def flag(self, key: str, default: bool) -> bool:

@@ -172,11 +172,11 @@ def _gpt_oss(c: Config) -> ModelShape:
 
 def _llama4_text(c: Config) -> ModelShape:
     bias = c.flag("attention_bias", False)
+    depth = c.whole("num_hidden_layers")
     listed = c.listing("moe_layers", int)
-    sparse = Layers(every=c.whole("interleave_moe_layer_step", 1)) if listed is None else _layers(listed, c)
+    sparse = Layers(every=c.whole("interleave_moe_layer_step", 1)).indices(depth) if listed is None else listed
     names = c.listing("layer_types", str)
     every = c.whole("no_rope_layer_interval", 4)
-    depth = c.whole("num_hidden_layers")
     rotary = c.listing("no_rope_layers", int) or [int((i + 1) % every != 0) for i in range(depth)]
     chunked = [i for i, has_rope in enumerate(rotary) if has_rope]
     return _sparse(
@@ -186,7 +186,7 @@ def _llama4_text(c: Config) -> ModelShape:
         top_k=c.whole("num_experts_per_tok", 1),
         d_expert=c.whole("intermediate_size"),
         d_ff=c.whole("intermediate_size_mlp"),
-        moe_layers=sparse,
+        moe_layers=_layers(sparse, c),
         n_shared_experts=1,
         d_shared=c.whole("intermediate_size"),
         # A chunk is at most as long as a window of the same size, and on average half of it is seen.
@@ -248,16 +248,16 @@ def _granitemoe(c: Config) -> ModelShape:
 def _grouped(c: Config, *, kv_heads: int | None = None, head_dim: int | None = None, **kinds: Any) -> GroupedQuery:
     """Grouped-query attention; the defaults are those of the family's config class."""
     heads, d_model = c.whole("num_attention_heads"), c.whole("hidden_size")
-    width = head_dim or d_model // heads
-    if not width and c.raw.get("head_dim") is None:
+    # An absent key is the class default; a null one follows from the other dimensions.
+    width = d_model // heads if c.raw.get("head_dim", head_dim) is None else head_dim
+    if width == 0:
         raise BadInput(f"{c.model_type} config: num_attention_heads {heads} exceeds hidden_size {d_model}")
-    # An absent number of KV heads is the class default; a null one means as many as there are heads.
     if kv_heads is None or c.raw.get("num_key_value_heads", kv_heads) is None:
         kv_heads = heads
     return GroupedQuery(
         n_heads=heads,
         n_kv_heads=c.whole("num_key_value_heads", kv_heads),
-        head_dim=c.whole("head_dim", width or None),
+        head_dim=c.whole("head_dim", width),
         **kinds,
     )
 
@@ -313,7 +313,7 @@ def _layers(indices: Any, c: Config) -> Layers:
     if listed and not 0 <= listed[0] <= listed[-1] < depth:
         raise BadInput(f"{c.model_type} config: layers {list(listed)} are not all from 0 to {depth - 1}")
     if listed:
-        every = listed[1] - listed[0] if len(listed) > 1 else depth
+        every = listed[1] - listed[0] if len(listed) > 1 else listed[0] + 1
         for rule in (Layers(every=every), Layers(every=every, first=listed[0])):
             if rule.indices(depth) == listed:
                 return rule
