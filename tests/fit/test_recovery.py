@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from moeconomics.errors import BadInput
-from moeconomics.fit import Rows, bootstrap, compare, fit, holdout, identify, rows_of
+from moeconomics.fit import Rows, bootstrap, compare, fit, holdout, identify, predict, rows_of
 from moeconomics.laws import get_law, published_laws
 from moeconomics.runs import load_runs
 
@@ -133,6 +133,22 @@ def test_clark_on_each_routers_notebook_subset(public, router, rmsle, e_max):
     found = fit(rows_of(runs, get_law(f"clark2022-{router}")), delta=None)
     assert found.rmsle == pytest.approx(rmsle, abs=1e-5)
     assert found.coefficients["e_max"] == pytest.approx(e_max, rel=1e-3)
+
+
+def test_gadres_five_small_runs_predict_the_large_ones(public):
+    """Gadre et al. 2024: four small models at M = 20 and the smallest at M = 320 → 1.4B at M = 640 and 7B at M = 20."""
+    runs = public("gadre2024_overtraining").filter(pl.col("train_set") == "rpj")
+    small = sorted(runs["n_params"].unique())[:4]
+    times = pl.col("chinchilla_multiplier")
+    five = runs.filter(
+        (pl.col("n_params").is_in(small) & (times == 1)) | ((pl.col("n_params") == small[0]) & (times == 16))
+    )
+    large = runs.filter((pl.col("n_params").is_between(1e9, 3e9) & (times == 32)) | (pl.col("n_params") > 5e9))
+    assert (five.height, large.height) == (5, 2)
+    found = predict(fit(rows_of(five, get_law("gadre2024-redpajama"))).law, large)
+    error = (found["pred_loss"] / found["loss"] - 1).abs()
+    assert error.max() <= 0.008
+    assert found["extrapolated"].all()
 
 
 def test_curves_prefer_the_joint_law_to_the_papers(curves):
