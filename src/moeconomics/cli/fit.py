@@ -1,5 +1,6 @@
 """`moeconomics fit` and `moeconomics predict`. JAX is loaded when they run, not at every start."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,9 +12,10 @@ from moeconomics.cli.output import console_status, print_json, say, table, write
 from moeconomics.errors import BadInput
 from moeconomics.laws import get_law
 from moeconomics.runs import load_runs, write_runs
+from moeconomics.units import count_text
 
 if TYPE_CHECKING:
-    from moeconomics.fit import Comparison, Fit, Holdout, Identification
+    from moeconomics.fit import Comparison, Decision, Fit, Holdout, Identification, NextRun
 
 FIT, SCORE = "Fit", "Scores"
 
@@ -44,6 +46,12 @@ def fit(
         list[str] | None,
         options.option("LAW", "Fit these laws too, and say which extrapolates best.", SCORE, default="none"),
     ] = None,
+    next_runs: Annotated[
+        int, typer.Option(metavar="N", min=0, max=20, help="Name the runs to add next.", rich_help_panel=SCORE)
+    ] = 0,
+    budget: Annotated[
+        float | None, options.option("C", "Training FLOPs of the next runs in all.", SCORE, default="no limit")
+    ] = None,
     plot: Annotated[
         Path | None,
         options.option("DIR", "Write the figures as HTML that opens offline.", options.OUTPUT, default="nothing"),
@@ -52,11 +60,14 @@ def fit(
 ) -> None:
     """Fit a law to your own runs, with intervals, held-out scores and what the data can not say.
 
-    Example: `moeconomics fit runs.csv --law joint2025 --holdout largest-compute -o law.json`
+    Examples: `moeconomics fit runs.csv --law joint2025 --holdout largest-compute -o law.json`,
+    `moeconomics fit runs.csv --law joint2025 --next-runs 3 --budget 1e19`
     """
     room = _room()
     if delta < 0 or not np.isfinite(delta):
         raise BadInput(f"delta {delta:g} must be 0 (squared log error) or a positive number such as 0.001")
+    if budget is not None and not 0 < budget < np.inf:
+        raise BadInput(f"budget {budget:g} must be a positive number of training FLOPs, as 1e19")
     frame = load_runs(runs)
     width = delta or None
     with console_status("fitting"):
@@ -66,6 +77,8 @@ def fit(
         identified = room.identify(one)
         scores = [room.holdout(one, kind) for kind in holdout or []]
         compared: tuple[list[Comparison], str] | None = None
+        missing = {name: room.identifying(one, name) for name in identified.not_identified}
+        proposed = room.next_runs(one, next_runs, np.inf if budget is None else budget) if next_runs else None
         if compare:
             others = [room.fit(room.rows_of(frame, get_law(name)), delta=width) for name in compare if name != law]
             compared = room.compare([one, *others], holdout[0] if holdout else "largest-compute")
@@ -75,9 +88,10 @@ def fit(
     if plot is not None:
         write_files(plot, _figures(one))
     if json:
-        print_json(_answer(one, identified, scores, compared))
+        print_json(_answer(one, identified, scores, compared) | _proposals(missing, proposed))
     else:
         _print(one, identified, scores, compared)
+        _print_proposals(missing, proposed)
         if output is not None:
             say(f"Written to {output}; plan with it: moeconomics plan --law {output}")
 
@@ -170,6 +184,41 @@ def _answer(
         },
         "warnings": _warnings(one, identified),
     }
+
+
+def _proposals(
+    missing: "dict[str, NextRun | None]", proposed: "tuple[Decision, list[NextRun]] | None"
+) -> dict[str, Any]:
+    return {
+        "identified_by": {name: None if run is None else asdict(run) for name, run in missing.items()},
+        "decision": None if proposed is None else proposed[0].question,
+        "next_runs": None if proposed is None else [asdict(run) for run in proposed[1]],
+    }
+
+
+def _print_proposals(missing: "dict[str, NextRun | None]", proposed: "tuple[Decision, list[NextRun]] | None") -> None:
+    for name, run in missing.items():
+        if run is None:
+            say(f"No single run within reach would identify {name}.", "yellow")
+        else:
+            say(f"A run that would tell most of {name}: {_words_of(run)}.", "yellow")
+    if proposed is not None:
+        decision, found = proposed
+        say(f"\nNext runs, to decide {decision.question}", "bold")
+        rows = [
+            [
+                _words_of(run),
+                "n/a" if run.flops is None else f"{run.flops:.3g}",
+                f"{np.expm1(run.deviation_before):.0%}",
+                f"{np.expm1(run.deviation_after):.0%}",
+            ]
+            for run in found
+        ]
+        table("Each given those above it", ["run", "FLOPs", "known to before", "and after"], rows)
+
+
+def _words_of(run: "NextRun") -> str:
+    return ", ".join(f"{name} {count_text(value)}" for name, value in run.variables.items())
 
 
 def _print(

@@ -4,12 +4,11 @@ from typing import Annotated
 
 from moeconomics.cli import options
 from moeconomics.cli.options import option
-from moeconomics.cli.output import json_text, print_json, say, table, write_files
+from moeconomics.cli.output import json_text, print_json, say, write_files
+from moeconomics.cli.plan_text import print_plan
 from moeconomics.errors import BadInput
-from moeconomics.planning import ALL_LAWS, Candidate, Plan, Variation
 from moeconomics.planning import plan as make_plan
 from moeconomics.shapes.huggingface import to_hf
-from moeconomics.units import count_text
 
 BUDGET, MODEL = "Training budget (exactly one)", "Model and law"
 
@@ -115,7 +114,7 @@ def plan(
     if json:
         print_json(made.as_json())
     else:
-        _print(made)
+        print_plan(made)
         if output is not None:
             say(f"\nWritten to {output}: config.json, plan.json, candidates.csv, pareto.csv")
 
@@ -125,96 +124,3 @@ def _numbers(text: str) -> tuple[int, ...]:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
         raise BadInput(f"experts {text!r}: give whole numbers with commas between them, as 1,4,8,16,32") from None
-
-
-def _print(made: Plan) -> None:
-    problem = made.problem
-    deployment, traffic = problem.deployment, problem.deployment.traffic
-    load = "saturated" if traffic.requests_per_s is None else f"{traffic.requests_per_s:g} requests/s"
-    say(
-        f"Budget {problem.train_flops:.3g} training FLOPs (counted as {problem.flop_count}); law {problem.law.name}; "
-        f"architecture {problem.architecture.name}.\n"
-        f"Served on up to {max(deployment.gpus)} x {deployment.chip.name} at {deployment.usd_per_gpu_hour:.4g} USD per "
-        f"GPU-hour in {deployment.precision}; traffic {traffic.name}: {traffic.input_tokens:g} tokens in, "
-        f"{traffic.output_tokens:g} out, {load}.\n"
-    )
-    rows = [_row(one, one == made.recommended) for one in made.candidates]
-    columns = [
-        "", "E", "rule", "base", "active", "total", "tokens", "loss",
-        "USD/Mtok", "low-high", "GPUs", "batch", "TPOT ms",
-    ]  # fmt: skip
-    table(
-        "Candidates: E experts per MoE layer; parameters with embeddings; USD per million output tokens",
-        columns,
-        rows,
-        text_columns=4,
-        can_drop=("low-high", "batch", "TPOT ms"),
-    )
-    say(
-        "* outside the law's data: extrapolated. The low and high prices span the cost model's own assumptions.\n",
-        "dim",
-    )
-    advice = made.advice
-    say(advice.sentence, "bold")
-    say("\n".join([advice.reason, *advice.comparisons, f"What binds: {'; '.join(advice.binds)}."]) + "\n")
-    able = [one for one in made.laws if one.note is None]
-    _print_variations("If something else changes", [*made.sensitivity, *able])
-    if made.inputs.law == ALL_LAWS:
-        _print_laws(made, able)
-    for warning in made.warnings:
-        say(f"Note: {warning}", "yellow")
-    say("\nWhere the numbers are from:", "bold")
-    for kind, source in made.provenance.items():
-        say(f"  {kind}: {source}", "dim")
-
-
-def _row(one: Candidate, best: bool) -> list[str]:
-    band = (
-        "n/a"
-        if one.usd_per_mtok_output_low is None
-        else f"{one.usd_per_mtok_output_low:.3g}-{one.usd_per_mtok_output_high:.3g}"
-    )
-    return [
-        ">" if best else "",
-        "dense" if one.experts == 1 else str(one.experts),
-        one.rule.replace("_", "-"),
-        "" if one.base_experts is None else "dense" if one.base_experts == 1 else str(one.base_experts),
-        count_text(one.n_active),
-        count_text(one.n_total),
-        count_text(one.tokens),
-        f"{one.loss:.4f}" + {True: "*", None: "?", False: " "}[one.extrapolated],
-        f"{one.usd_per_mtok_output:.3g}",
-        band,
-        str(one.gpus),
-        str(one.batch),
-        f"{one.tpot_ms:.3g}",
-    ]
-
-
-def _print_laws(made: Plan, able: list[Variation]) -> None:
-    same = sum(bool(one.same_experts) for one in able)
-    say(f"The choice of {made.recommended.experts} experts stands in {same} of the {len(able)} laws that can answer.")
-    for one in made.laws:
-        if one.note is not None:
-            say(f"  no answer: {one.note}", "dim")
-    say("")
-
-
-def _print_variations(title: str, variations: list[Variation]) -> None:
-    rows = [
-        [
-            one.what,
-            one.value,
-            "n/a" if one.same_experts is None else "same" if one.same_experts else "CHANGES",
-            "n/a" if one.experts is None else "dense" if one.experts == 1 else str(one.experts),
-            *("n/a" if count is None else count_text(count) for count in (one.n_dense, one.tokens)),
-            "n/a" if one.usd_per_mtok_output is None else f"{one.usd_per_mtok_output:.3g}",
-        ]
-        for one in variations
-    ]
-    columns = ["what", "to", "choice", "experts", "dense size", "tokens", "USD/Mtok out"]
-    table(title, columns, rows, text_columns=3)
-    for one in variations:
-        if one.note is not None:
-            say(f"{one.what} {one.value}: {one.note}", "yellow")
-    say("")

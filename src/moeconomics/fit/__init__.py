@@ -9,6 +9,7 @@ from moeconomics.fit.compare import Comparison, compare
 from moeconomics.fit.fit import PAPER_DELTA, Fit, bootstrap, fit, fit_from, rmsle
 from moeconomics.fit.holdout import HOLDOUTS, Holdout, holdout
 from moeconomics.fit.identify import Identification, identify
+from moeconomics.fit.next_runs import Decision, NextRun, decision_of, identifying, next_runs
 from moeconomics.fit.predict import fitted_file, predict, sha256_of
 from moeconomics.fit.rows import Rows, rows_of
 
@@ -16,17 +17,22 @@ __all__ = [
     "HOLDOUTS",
     "PAPER_DELTA",
     "Comparison",
+    "Decision",
     "Fit",
     "Holdout",
     "Identification",
+    "NextRun",
     "Rows",
     "bootstrap",
     "compare",
+    "decision_of",
     "fit",
     "fit_from",
     "fitted_file",
     "holdout",
     "identify",
+    "identifying",
+    "next_runs",
     "predict",
     "rmsle",
     "rows_of",

@@ -46,9 +46,15 @@ class Fit:
             self.rows.law,
             coefficients=self.coefficients,
             draws=self.draws or None,
+            noise=self.noise,
             domain={name: (float(v.min()), float(v.max())) for name, v in self.rows.variables.items()},
             fit_error=f"RMSLE {self.rmsle:.4g} on {len(self.rows)} runs",
         )
+
+    @property
+    def noise(self) -> float:
+        """Standard deviation of ln loss around the law, estimated from the residuals."""
+        return self.rmsle * float(np.sqrt(len(self.rows) / (len(self.rows) - len(self.space.names))))
 
     @property
     def intervals(self) -> dict[str, tuple[float, float]]:

@@ -41,6 +41,7 @@ def fitted_file(one: Fit, data_sha256: str) -> FittedLaw:
         law=one.rows.law.name,
         coefficients=one.coefficients,
         draws=[{name: float(values[row]) for name, values in one.draws.items()} for row in range(count)],
+        noise=law.noise or None,
         domain=dict(law.domain),
         data_sha256=data_sha256,
         fit_error=law.fit_error,

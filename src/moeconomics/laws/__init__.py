@@ -7,6 +7,7 @@ each other: they are of different texts and tokenizers.
 """
 
 from moeconomics.laws.fitted import FittedLaw, load_fitted
+from moeconomics.laws.information import Informative, most_informative
 from moeconomics.laws.joint2025 import JOINT2025
 from moeconomics.laws.law import INTERVAL_PERCENTILES, Law, Parameter, Prediction
 from moeconomics.laws.muennighoff2023 import repeated
@@ -17,11 +18,13 @@ __all__ = [
     "INTERVAL_PERCENTILES",
     "JOINT2025",
     "FittedLaw",
+    "Informative",
     "Law",
     "Parameter",
     "Prediction",
     "get_law",
     "load_fitted",
+    "most_informative",
     "published_laws",
     "repeated",
 ]

@@ -1,7 +1,8 @@
 """The fitted-law file: a law's name with coefficients from one's own runs, and draws for intervals.
 
 JSON: `law` (a form in the registry), `coefficients`, `draws` (a list of coefficient sets, one a bootstrap
-draw), `domain` (variable → [low, high] of the data), `data_sha256` (of the runs table), `fit_error` in words.
+draw), `noise` (standard deviation of ln loss), `domain` (variable → [low, high] of the data), `data_sha256` (of the
+runs table), `fit_error` in words.
 """
 
 from dataclasses import replace
@@ -23,6 +24,7 @@ class FittedLaw(BaseModel):
     law: str
     coefficients: dict[str, FiniteFloat]
     draws: list[dict[str, FiniteFloat]] = []
+    noise: Annotated[FiniteFloat, Field(gt=0)] | None = None
     domain: dict[str, tuple[FiniteFloat, FiniteFloat]]
     data_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     fit_error: str
@@ -58,6 +60,7 @@ def load_fitted(path: Path, forms: dict[str, Law]) -> Law:
         name=f"{file.law}:{path.name}",
         coefficients=file.coefficients,
         draws=draws,
+        noise=file.noise,
         domain=file.domain,
         fit_error=file.fit_error,
         source=f"fitted to runs with sha256 {file.data_sha256[:12]}…; form: {form.source}",

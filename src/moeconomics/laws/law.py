@@ -61,9 +61,9 @@ class Law:
 
     `variables` are names in `VARIABLES`. `fixed` holds what never varied in the law's data and has no place in its
     formula: any other value is refused. A coefficient is None where its authors did not print it; `draws`
-    (coefficient → array) carry the uncertainty of a fit. `domain` bounds variables in the fitted data; `family` lists
-    the values of architecture features there. `parameters` say how the coefficients are fitted; empty for a law that
-    can not be. `predicts` is "loss" but for laws of something else, which refuse to give a loss.
+    (coefficient → array) carry the uncertainty of a fit, `noise` is the standard deviation of ln loss around it.
+    `domain` bounds variables in the fitted data; `family` lists the values of architecture features there.
+    `parameters` say how the coefficients are fitted; empty for a law that can not be. `predicts` is "loss" but for laws of something else, which refuse to give a loss.
     """
 
     name: str
@@ -78,6 +78,7 @@ class Law:
     fixed: Mapping[str, float] = field(default_factory=dict)
     family: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     draws: Mapping[str, Array] | None = None
+    noise: float | None = None
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     predicts: str = "loss"
 

@@ -7,7 +7,7 @@ Theory: Yun et al. 2024 (arXiv 2404.02852) §5 and App. E (Algorithms 1 and 2); 
 searching the ladder of trainable shapes.
 """
 
-from moeconomics.planning.advice import Advice
+from moeconomics.planning.advice import SURE, Advice
 from moeconomics.planning.candidate import Candidate, Continuous
 from moeconomics.planning.continuous import Tradeoff, bounded_cost, bounded_loss, lifetime, loss_optimal
 from moeconomics.planning.frontier import frontier, pareto
@@ -16,16 +16,20 @@ from moeconomics.planning.plan import Plan, plan
 from moeconomics.planning.problem import Problem
 from moeconomics.planning.realised import choices, loss_under_budget, rungs
 from moeconomics.planning.sensitivity import Variation
+from moeconomics.planning.uncertainty import Spread, Uncertainty
 
 __all__ = [
     "ALL_LAWS",
+    "SURE",
     "Advice",
     "Candidate",
     "Continuous",
     "Plan",
     "PlanInputs",
     "Problem",
+    "Spread",
     "Tradeoff",
+    "Uncertainty",
     "Variation",
     "bounded_cost",
     "bounded_loss",

@@ -15,6 +15,7 @@ from moeconomics.planning.inputs import PlanInputs, resolve
 from moeconomics.planning.problem import Problem
 from moeconomics.planning.realised import LOSS_OPTIMAL, Choice, Rungs, choices, cut_by_serving, rungs
 from moeconomics.planning.sensitivity import Variation, across_laws, sensitivity
+from moeconomics.planning.uncertainty import Uncertainty, uncertainty
 from moeconomics.serving import infeasible, serving_provenance, serving_warnings
 from moeconomics.shapes import counts, n_dense
 
@@ -25,6 +26,7 @@ class Plan:
 
     `pareto`: one row a model that no other beats on training FLOPs, serving cost and loss. `provenance`: for
     each kind of number whether it is measured, fitted, modelled, assumed or of the catalogue, and from where.
+    `uncertainty`: what the law's draws make of the choice; None for a law without draws.
     """
 
     inputs: PlanInputs
@@ -32,6 +34,7 @@ class Plan:
     candidates: tuple[Candidate, ...]
     advice: Advice
     pareto: pl.DataFrame
+    uncertainty: Uncertainty | None
     sensitivity: tuple[Variation, ...]
     laws: tuple[Variation, ...]
     provenance: dict[str, str]
@@ -66,6 +69,7 @@ class Plan:
                 "chance_of_lower_loss": self.advice.chances,
                 "binds": list(self.advice.binds),
             },
+            "uncertainty": None if self.uncertainty is None else self.uncertainty.as_json(),
             "pareto": self.pareto.to_dicts(),
             "sensitivity": [asdict(one) for one in self.sensitivity],
             "laws": [asdict(one) for one in self.laws],
@@ -93,7 +97,8 @@ def plan(**inputs: Any) -> Plan:
         raise _infeasible(problem, table)
     described = candidates(problem, table, found)
     by_choice = dict(zip(found, described, strict=True))
-    ranked = [by_choice[choice] for choice in rank_choices(problem, table, found)]
+    order = rank_choices(problem, table, found)
+    ranked = [by_choice[choice] for choice in order]
     if not ranked:
         raise Infeasible(
             f"no model reaches the quality of the loss-optimal {problem.base_experts}-expert model within the "
@@ -109,6 +114,7 @@ def plan(**inputs: Any) -> Plan:
         problem=problem,
         candidates=tuple(described),
         advice=advice,
+        uncertainty=uncertainty(problem, table, found, order),
         pareto=_pareto(problem, table),
         sensitivity=tuple(sensitivity(problem, chosen)),
         laws=tuple(across_laws(problem, chosen)),
