@@ -51,15 +51,11 @@ class TrainFacts(Strict):
 
 
 class ValidationFacts(Strict):
-    """Validation documents in one file: tokens of each (its `eod_id` included) and bytes of its text in UTF-8.
-
-    `documents_left_out`: those beyond `max_validation_tokens`, in neither part.
-    """
+    """Validation documents in one file: tokens of each (its `eod_id` included) and bytes of its text in UTF-8."""
 
     tokens: TokenFile
     tokens_per_document: list[int]
     bytes_per_document: list[int]
-    documents_left_out: int
 
 
 class Manifest(Strict):

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from moeconomics.errors import BadInput
 from moeconomics.training.data.corpus import Corpus, open_corpus
-from moeconomics.training.data.documents import fill_buffer, shuffled, split
+from moeconomics.training.data.documents import Document, fill_buffer, shuffled, split
 from moeconomics.training.data.manifest import (
     FILE,
     Manifest,
@@ -91,18 +91,23 @@ def _write(spec: DataSpec, source: Source, folder: Path) -> None:
     del training  # else it keeps the texts that the shuffle lets go
     dtype: Literal["uint16", "uint32"] = "uint16" if tokenizer_facts.vocab_size <= 2**16 else "uint32"
     with (
-        _Writer(folder, "train-{:05d}.bin", dtype) as train,
-        _Writer(folder, "validation.bin", dtype, math.inf) as validation,
+        _Writer(folder, "train-{:05d}.bin", dtype, spec.max_tokens or math.inf, SHARD_TOKENS) as train,
+        _Writer(
+            folder, "validation.bin", dtype, spec.max_validation_tokens if spec.validation_share else 0
+        ) as validation,
     ):
-        left_out = 0
-        for document, ids in encode(tokenizer, shuffled(buffer, documents, spec.seed)):
-            if document.is_validation and validation.tokens >= spec.max_validation_tokens:
-                left_out += 1
-                continue
+
+        def wanted() -> Iterator[Document]:
+            for document in shuffled(buffer, documents, spec.seed):
+                if train.full and validation.full:
+                    return
+                if not (validation if document.is_validation else train).full:
+                    yield document
+
+        for document, ids in encode(tokenizer, wanted()):
             part = validation if document.is_validation else train
-            part.add(np.append(ids, tokenizer_facts.eod_id), document.bytes_text)
-            if spec.max_tokens is not None and train.tokens >= spec.max_tokens:
-                break
+            if not part.full:  # documents are encoded some at once
+                part.add(np.append(ids, tokenizer_facts.eod_id), document.bytes_text)
     empty = "training" if not train.documents else "validation" if not validation.documents else ""
     if empty == "training" or (empty and spec.validation_share):
         raise BadInput(
@@ -128,7 +133,6 @@ def _write(spec: DataSpec, source: Source, folder: Path) -> None:
             tokens=validation.files[0],
             tokens_per_document=[tokens for tokens, _ in validation.documents],
             bytes_per_document=[size for _, size in validation.documents],
-            documents_left_out=left_out,
         ),
         made_with={"python": platform.python_version()}
         | {package: version(package) for package in ("moeconomics", "tokenizers")},
@@ -137,10 +141,15 @@ def _write(spec: DataSpec, source: Source, folder: Path) -> None:
 
 
 class _Writer:
-    """Token files of at most `file_tokens`, named by a pattern and their number; a document may span two."""
+    """Token files of at most `file_tokens`, named by a pattern and their number; a document may span two.
 
-    def __init__(self, folder: Path, pattern: str, dtype: str, file_tokens: float = SHARD_TOKENS) -> None:
-        self._folder, self._pattern, self._file_tokens = folder, pattern, file_tokens
+    `full`: the document that reached `max_tokens` is in.
+    """
+
+    def __init__(
+        self, folder: Path, pattern: str, dtype: str, max_tokens: float, file_tokens: float = math.inf
+    ) -> None:
+        self._folder, self._pattern, self._max_tokens, self._file_tokens = folder, pattern, max_tokens, file_tokens
         self._dtype = np.dtype(dtype).newbyteorder("<")
         self.files: list[TokenFile] = []
         self.documents: list[tuple[int, int]] = []
@@ -153,6 +162,10 @@ class _Writer:
 
     def __exit__(self, *_: object) -> None:
         self._close()
+
+    @property
+    def full(self) -> bool:
+        return self.tokens >= self._max_tokens
 
     def add(self, ids: npt.NDArray[np.int64], bytes_text: int) -> None:
         self.documents.append((len(ids), bytes_text))

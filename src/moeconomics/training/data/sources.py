@@ -3,7 +3,6 @@
 A document is one text file, one line of JSONL, one row of parquet or of a Hugging Face dataset.
 """
 
-import gzip
 import io
 import json
 import platform
@@ -24,7 +23,7 @@ _LICENCES = {
     SLIMPAJAMA: "those of its parts (Common Crawl, C4, GitHub, books, arXiv, Wikipedia, StackExchange)",
 }
 _TEXT = {".txt", ".md", ".rst", ".tex", ".html", ".py", ".c", ".h", ".cpp", ".rs", ".go", ".java", ".js", ".ts"}
-_COMPRESSED = {".gz", ".zst"}
+_COMPRESSED = {".gz": "gzip", ".zst": "zstd"}
 _SAVED_DATASET = {"state.json", "dataset_dict.json"}  # what `datasets` writes beside a dataset it saves
 _NO_FOLDER = {"site-packages", "dist-packages"}
 
@@ -47,7 +46,9 @@ def open_source(spec: DataSpec) -> Source:
     licence = spec.licence or _LICENCES.get(spec.source)
     if spec.source == STDLIB:
         root = Path(sysconfig.get_path("stdlib"))
-        files = [file for file in _files(root) if file.suffix == ".py" and not _NO_FOLDER & set(file.parts)]
+        files = [
+            file for file in _files(root) if file.suffix == ".py" and not _NO_FOLDER & set(file.relative_to(root).parts)
+        ]
         unreadable: list[str] = []
         name = f"standard library of {platform.python_implementation()} {platform.python_version()}"
         return Source(name, licence, _stdlib(root, files, unreadable), _fingerprint(root, files), unreadable)
@@ -190,27 +191,24 @@ def _no_column(place: str, column: str, there: Iterable[str]) -> BadInput:
 
 @contextmanager
 def _opened(file: Path) -> Iterator[io.BufferedIOBase]:
-    """The bytes of a file, decompressed."""
-    suffix = file.suffix.lower()
-    if suffix == ".zst":
-        with needs_train_extra(f"{file}"):
-            import zstandard
-        with file.open("rb") as raw:
-            try:
-                yield io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True))
-            except zstandard.ZstdError as error:
-                raise BadInput(f"{file} is no zstd file, or a broken one: {error}") from error
+    """The bytes of a file, decompressed by Arrow: it refuses a cut-off zstd file, which zstandard reads half of."""
+    codec = _COMPRESSED.get(file.suffix.lower())
+    if codec is None:
+        with file.open("rb") as opened:
+            yield opened
         return
-    with gzip.open(file, "rb") if suffix == ".gz" else file.open("rb") as opened:
-        yield opened
+    with needs_train_extra(f"{file}: decompressing"):
+        import pyarrow as pa
+    with pa.OSFile(str(file)) as raw, pa.CompressedInputStream(raw, codec) as stream:
+        yield io.BufferedReader(stream)
 
 
 @contextmanager
 def _readable(file: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, EOFError) as error:  # gzip: BadGzipFile is an OSError, a cut-off file an EOFError
-        raise BadInput(f"{file}: {getattr(error, 'strerror', None) or error}") from error
+    except OSError as error:
+        raise BadInput(f"{file}: {error.strerror or error}") from error
     except UnicodeError as error:
         raise BadInput(f"{file} is not UTF-8 text: {error}; convert it or take it out of the folder") from error
 

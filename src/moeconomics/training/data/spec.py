@@ -30,12 +30,13 @@ class DataSpec(Strict):
     """"bpe-N": a byte-level BPE of at most N entries, trained on the training documents; "bytes"; the path of a
     tokenizer.json; or a name on the Hugging Face Hub."""
     max_tokens: Annotated[int, Field(gt=0)] | None = None
-    """Training tokens; reading stops after the document that reaches them. Null: all there are."""
+    """Training tokens, to the end of the document that reaches them; null: all there are. Reading stops once the
+    validation tokens are there too, which are the same whatever this is."""
     validation_share: Annotated[float, Field(ge=0, lt=1)] = 0.05
     """Share of documents kept for validation. A hash of the text and the seed decides, so neither the order nor a
     second copy of a document moves it to the other side."""
     max_validation_tokens: Annotated[int, Field(gt=0)] = 1_000_000
-    """Validation tokens; documents after the one that reaches them are left out, and not trained on either."""
+    """Validation tokens, to the end of the document that reaches them; further ones are not trained on either."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Decides the validation documents and the order of all."""
     licence: str | None = None
