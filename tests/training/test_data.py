@@ -14,20 +14,23 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 import pytest
-import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from moeconomics.errors import BadInput
 from moeconomics.training.data import DataSpec, Sequences, open_corpus, prepare, validation_windows
-from moeconomics.training.data import prepare as prepare_function
 from moeconomics.training.data.documents import Document, fill_buffer, shuffled, split
 
 WORDS = ["expert", "router", "token", "Σ gate", "naïve\r\n", "日本", "\x00", "<|endoftext|>", " ", "🜚"]
 TEXTS = [f"document {number}: " + " ".join(WORDS[number % 7 :] * (number % 9)) for number in range(300)] + [""]
-PREPARE = sys.modules[prepare_function.__module__]
+PREPARE = sys.modules[prepare.__module__]  # the package's `prepare` is the function
+
+
+def zstd(data):
+    return pa.compress(data, codec="zstd", asbytes=True)
 
 
 def write_jsonl(path, texts, column="text"):
@@ -147,7 +150,7 @@ def test_a_folder_of_every_kind_is_read(tmp_path):
     (folder / "b.md.gz").write_bytes(gzip.compress(b"zwei"))
     write_jsonl(folder / "below" / "c.jsonl", ["three", "四"])
     line = json.dumps({"text": "five", "meta": 1}).encode()
-    (folder / "d.jsonl.zst").write_bytes(zstandard.compress(line + b"\n") + zstandard.compress(b'{"text": "5b"}\n\n'))
+    (folder / "d.jsonl.zst").write_bytes(zstd(line + b"\n") + zstd(b'{"text": "5b"}\n\n'))
     (folder / "e.jsonl.gz").write_bytes(gzip.compress(b'{"text": "six"}'))
     pl.DataFrame({"text": ["seven", ""], "n": [1, 2]}).write_parquet(folder / "f.parquet")
     (folder / "picture.png").write_bytes(b"\x89PNG")
@@ -405,7 +408,7 @@ def test_a_model_without_embeddings_for_the_tokens_is_refused(corpus):
         ("a.jsonl", b'{"text": "\\ud800"}\n', "line 1: "),
         ("a.jsonl", b'{"text": "\xff"}\n', "line 1 is not JSON"),
         ("a.jsonl.gz", gzip.compress(b'{"text": "fine"}\n' * 9)[:-9], "Truncated"),
-        ("a.jsonl.zst", zstandard.compress(b'{"text": "fine"}\n' * 9)[:-3], "Truncated"),
+        ("a.jsonl.zst", zstd(b'{"text": "fine"}\n' * 9)[:-3], "Truncated"),
         ("a.jsonl.zst", b'{"text": "fine"}\n', "decompress failed"),
         ("a.txt", b"\xff\xfe\x00", "is not UTF-8 text"),
         ("a.parquet", b"PAR1", "is no parquet file"),
@@ -499,13 +502,15 @@ def test_a_full_disk_leaves_nothing_half_made(spec, tmp_path, limit_bytes):
     assert nothing_kept(tmp_path / "corpus")
 
 
-def prepare_in_process(spec, folder):
+def prepare_together(barrier, spec, folder):
+    barrier.wait()
     prepare(spec, folder)
 
 
 def test_two_processes_at_once_make_one_corpus(spec, corpus, tmp_path):
     context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=prepare_in_process, args=(spec, tmp_path)) for _ in range(2)]
+    barrier = context.Barrier(2)
+    processes = [context.Process(target=prepare_together, args=(barrier, spec, tmp_path)) for _ in range(2)]
     for process in processes:
         process.start()
     for process in processes:

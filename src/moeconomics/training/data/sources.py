@@ -164,7 +164,7 @@ def _hub(source: str, column: str) -> Iterator[tuple[str, str]]:
     assert found is not None  # DataSpec checks it
     advice = "check the name, the network and, if access is granted to persons, `hf auth login`"
     if source == _SLIMPAJAMA_HUB:  # https://github.com/Cerebras/modelzoo/issues/88
-        advice += "; its authors' copy was reported absent at times in 2026: another copy is hf:DKYoon/SlimPajama-6B"
+        advice += "; it was reported absent at times in 2026: a sample of 6B tokens is hf:DKYoon/SlimPajama-6B"
     with _answering(source, advice):
         stream = datasets.load_dataset(found["name"], found["config"], split="train", streaming=True)
         yield from _records(stream, column, source)
