@@ -72,9 +72,23 @@ def say(text: str, style: str = "") -> None:
     console.print(Text(text, style=style), soft_wrap=not console.is_terminal)
 
 
-def console_status(what: str) -> Status:
-    """A spinner on the terminal's error output while something takes its time."""
-    return Console(stderr=True).status(f"{what} ...")
+@contextmanager
+def progress_bar(what: str) -> Iterator[Advance]:
+    """A bar on the terminal's error output; it yields `advance(done, of, words)`. Nothing is drawn into a file."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, TextColumn("{task.fields[words]}"), console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=None, words="")
+        yield lambda done, of, words: bar.update(task, completed=done, total=of, words=words)
+
+
+@contextmanager
+def needs_extra(extra: str, what: str) -> Iterator[None]:
+    """Say how to install what is imported inside. Errors: `BadInput` naming the extra."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise BadInput(f"{what} needs {error.name}: pip install 'moeconomics[{extra}]'") from error
 
 
 def write_files(folder: Path, contents: dict[str, str]) -> None:

@@ -63,7 +63,8 @@ class Law:
     formula: any other value is refused. A coefficient is None where its authors did not print it; `draws`
     (coefficient → array) carry the uncertainty of a fit, `noise` is the standard deviation of ln loss around it.
     `domain` bounds variables in the fitted data; `family` lists the values of architecture features there.
-    `parameters` say how the coefficients are fitted; empty for a law that can not be. `predicts` is "loss" but for laws of something else, which refuse to give a loss.
+    `parameters` say how the coefficients are fitted; empty for a law that can not be. `predicts` is
+    "loss" but for laws of something else, which refuse to give a loss.
     """
 
     name: str

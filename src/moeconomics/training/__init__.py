@@ -1,4 +1,26 @@
-"""One specification to one training run (a later issue).
+"""One specification to one training run.
 
-In: a shape, data and a recipe. Out: a checkpoint and a row of the runs table. Theory: Yun et al. 2024 §3.1.
+In: a `RunSpec`: a shape, data and a recipe. Out: transformers checkpoints and rows of the runs table, one for each
+token count. Needs the extra `train`. Theory: Yun et al. 2024 §3.1 and App. B; Hägele et al. 2024 (2405.18392) for
+branches from a trunk of constant learning rate.
 """
+
+from moeconomics.training.recipes import RECIPES, Recipe, get_recipe
+from moeconomics.training.schedule import total_steps
+from moeconomics.training.spec import RunSpec, read_spec
+from moeconomics.training.state import DiskFull
+from moeconomics.training.train import Progress, finished_rows, is_finished, train
+
+__all__ = [
+    "RECIPES",
+    "DiskFull",
+    "Progress",
+    "Recipe",
+    "RunSpec",
+    "finished_rows",
+    "get_recipe",
+    "is_finished",
+    "read_spec",
+    "total_steps",
+    "train",
+]
