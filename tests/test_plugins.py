@@ -30,6 +30,27 @@ class Dearer(SizeCost):
 COST = Dearer.of
 NUMBER = 3
 '''
+FITTED = """
+from moeconomics.laws import Law, Parameter
+
+# L = e + a/(N_active·E^s): a form of one's own, with bounds and starts for each coefficient.
+LAW = Law(
+    name="ours2027",
+    formula="L = e + a / (N_act·E^s)^0.3",
+    loss_of=lambda c, v: c["e"] + c["a"] * (v["n_active"] * v["experts"] ** c["s"]) ** -0.3,
+    variables=("n_active", "experts"),
+    coefficients={"e": None, "a": None, "s": None},
+    domain={},
+    source="our own",
+    loss_unit="nats/token",
+    fit_error="not fitted yet",
+    parameters={
+        "e": Parameter(low=0.1, high=4.0, starts=(1.0, 2.0)),
+        "a": Parameter(low=1.0, high=1e4, starts=(10.0, 100.0), log=True),
+        "s": Parameter(low=0.0, high=1.0, starts=(0.3,)),
+    },
+)
+"""
 ENTRY_POINTS = """[moeconomics.laws]
 ours2026 = ours:LAW
 [moeconomics.chips]
@@ -66,6 +87,21 @@ def test_own_law_chip_and_cost_model_plan_together(installed):
     assert "our runs" in dear["provenance"]["loss"]
     assert "ours2026" in run("laws").stdout
     assert json.loads(run("hardware", "ours", "--json").stdout)["bytes_memory"] == 1e11
+
+
+def test_own_law_with_named_bounded_parameters_is_fitted(installed, tmp_path):
+    run = installed("[moeconomics.laws]\nours2027 = fitted:LAW\n")
+    (tmp_path / "fitted.py").write_text(FITTED, encoding="utf-8")
+    rows = ["run_id,n_params,n_active,n_experts,top_k,granularity,embeddings_counted,tokens,loss"]
+    for size in (1e8, 3e8, 1e9, 3e9):
+        for experts in (1, 4, 16, 64):
+            loss = 1.5 + 300 * (size * experts**0.4) ** -0.3
+            rows.append(f"{size:g}-{experts},{size},{size},{experts},1,1,true,1e10,{loss!r}")
+    (tmp_path / "runs.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    done = run("fit", str(tmp_path / "runs.csv"), "--law", "ours2027", "--bootstrap", "0", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)["parameters"]
+    assert found == pytest.approx({"e": 1.5, "a": 300, "s": 0.4}, rel=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """`moeconomics fit` and `predict` as a user drives them: from a CSV to a plan."""
 
 import json
+import shutil
 
 import numpy as np
 import polars as pl
@@ -36,7 +37,7 @@ def test_from_a_csv_to_a_plan_in_three_commands(run, runs, tmp_path):
     law, out = tmp_path / "law.json", tmp_path / "out.csv"
     code, printed, _ = run("fit", str(runs), "--law", "joint2025", "--bootstrap", "100", "-o", str(law))
     assert code == 0
-    assert "Coefficients with 90 % bootstrap intervals" in printed
+    assert "Coefficients with 90 % intervals" in printed
     code, _, _ = run("predict", str(law), "--csv", str(runs), "-o", str(out))
     assert code == 0
     predicted = pl.read_csv(out)
@@ -54,8 +55,10 @@ def test_json_has_the_promised_keys(run, runs):
     words = ["fit", str(runs), "--law", "joint2025", "--bootstrap", "50", "--holdout", "largest-compute", "--json"]
     figures = runs.parent / "figures"
     code, printed, _ = run(*words, "--plot", str(figures))
-    assert {path.name for path in figures.iterdir()} == {"predicted.html", "residuals.html", "experts.html"}
-    assert all('src="http' not in path.read_text(encoding="utf-8") for path in figures.iterdir())
+    names = {"predicted", "residuals", "experts", "intervals"}
+    pages = list(figures.glob("*.html"))
+    assert {path.stem for path in pages} == names
+    assert all('src="http' not in path.read_text(encoding="utf-8") for path in pages)
     assert code == 0
     answer = json.loads(printed)
     keys = {"law", "parameters", "intervals", "rmsle", "objective", "n_rows", "not_identified", "holdout", "warnings"}
@@ -63,6 +66,19 @@ def test_json_has_the_promised_keys(run, runs):
     assert answer["n_rows"] == 45
     assert answer["holdout"]["largest-compute"]["n_test"] == 5
     assert set(answer["parameters"]) == set(answer["intervals"])
+
+
+def test_pictures_are_real_or_their_absence_is_said(run, runs, tmp_path):
+    code, printed, _ = run("fit", str(runs), "--bootstrap", "0", "--plot", str(tmp_path / "figures"))
+    assert code == 0
+    pictures = list((tmp_path / "figures").glob("*.png"))
+    if shutil.which("chromium") or shutil.which("google-chrome"):
+        assert len(pictures) == 4
+        assert all(path.read_bytes().startswith(b"\x89PNG") for path in pictures)
+        assert "<svg" in (tmp_path / "figures" / "predicted.svg").read_text(encoding="utf-8")[:200]
+    else:
+        assert not pictures
+        assert "need Chrome or Chromium" in printed
 
 
 def test_the_same_seed_gives_the_same_file(run, runs, tmp_path):

@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from moeconomics.cli import cost, count, fit, hardware, laws, plan, runs
+from moeconomics.cli import cost, count, fit, hardware, laws, plan, runs, train
 from moeconomics.errors import MoeconomicsError
 
 app = typer.Typer(
@@ -20,6 +20,8 @@ app = typer.Typer(
 )
 for command in (plan.plan, cost.cost, count.count, laws.laws, hardware.hardware, fit.fit, fit.predict):
     app.command()(command)
+app.command()(train.train)
+app.command()(train.recipes)
 app.add_typer(runs.app, name="runs")
 
 

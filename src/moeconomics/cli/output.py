@@ -4,18 +4,20 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import typer
 from rich.console import Console
-from rich.status import Status
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from moeconomics.errors import BadInput
 
+Advance = Callable[[int, int, str], None]  # done, of, words
 WIDE = 240  # columns where the output is no terminal and has no width of its own
 
 
@@ -77,7 +79,9 @@ def progress_bar(what: str) -> Iterator[Advance]:
     """A bar on the terminal's error output; it yields `advance(done, of, words)`. Nothing is drawn into a file."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, TextColumn("{task.fields[words]}"), console=console, disable=not console.is_terminal) as bar:
+    with Progress(
+        *columns, TextColumn("{task.fields[words]}"), console=console, disable=not console.is_terminal
+    ) as bar:
         task = bar.add_task(what, total=None, words="")
         yield lambda done, of, words: bar.update(task, completed=done, total=of, words=words)
 
@@ -91,18 +95,18 @@ def needs_extra(extra: str, what: str) -> Iterator[None]:
         raise BadInput(f"{what} needs {error.name}: pip install 'moeconomics[{extra}]'") from error
 
 
-def write_files(folder: Path, contents: dict[str, str]) -> None:
+def write_files(folder: Path, contents: Mapping[str, str | bytes]) -> None:
     """Write each file whole: under a temporary name first, then renamed over the old one.
 
     Errors: `BadInput` with the path when the folder can not be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, text in contents.items():
+        for name, content in contents.items():
             handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
             try:
-                with os.fdopen(handle, "w", encoding="utf-8") as file:
-                    file.write(text)
+                with os.fdopen(handle, "wb") as file:
+                    file.write(content if isinstance(content, bytes) else content.encode())
                 Path(temporary).chmod(0o644)
                 Path(temporary).replace(folder / name)
             except OSError:

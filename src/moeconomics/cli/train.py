@@ -20,9 +20,7 @@ Tracker = Annotated[
 
 
 def train(
-    spec: Annotated[
-        Path, typer.Argument(metavar="SPEC", help="Specification of one run, YAML.", show_default=False)
-    ],
+    spec: Annotated[Path, typer.Argument(metavar="SPEC", help="Specification of one run, YAML.", show_default=False)],
     output: Output,
     tracker: Tracker = None,
     json: options.Json = False,
@@ -45,7 +43,9 @@ def train(
     if json:
         print_json({"run_id": wanted.run_id, "rows": rows})
         return
-    table(f"Run {wanted.run_id}", ["tokens", "loss", "±", "bits/byte", "load max", "entropy"], [_row(row) for row in rows])
+    table(
+        f"Run {wanted.run_id}", ["tokens", "loss", "±", "bits/byte", "load max", "entropy"], [_row(row) for row in rows]
+    )
     for row in rows:
         if row["flags"]:
             say(f"{row['tokens']:.3g} tokens: {row['flags']}", "yellow")

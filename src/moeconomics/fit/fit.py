@@ -96,17 +96,18 @@ def fit_from(one: Fit, rows: Rows) -> Fit:
 def bootstrap(one: Fit, draws: int, generator: np.random.Generator) -> Fit:
     """The same fit with draws: refits to groups of rows drawn with replacement, from the best minimum on.
 
-    Drawn groups scatter too little by √((n − k)/n) for n groups and k coefficients, as residuals do; the draws are
-    stretched around the estimate by its inverse. Errors: `BadInput` for no more groups than coefficients.
+    Refits to n drawn groups scatter too little by √((n − k)/n) for k coefficients, as residuals do; so n − k groups are
+    drawn (the m-out-of-n bootstrap, Bickel, Götze & van Zwet 1997, whose scatter goes as 1/√m).
+    Errors: `BadInput` for no more groups than coefficients.
     """
     groups, count = int(one.rows.group.max()) + 1, len(one.space.names)
     if groups <= count:
         raise BadInput(f"{groups} independent runs are too few for a bootstrap of {count} coefficients; use 0 draws")
-    times = generator.multinomial(groups, np.full(groups, 1 / groups), size=draws)
+    times = generator.multinomial(groups - count, np.full(groups, 1 / groups), size=draws)
     weights = times[:, one.rows.group].astype(float)
     best = one.minima.coordinates[0]
     found = refit(_problem(one), data_of(one.rows), best, weights)
-    return replace(one, draws=_coefficients(one.space, best + (found - best) * np.sqrt(groups / (groups - count))))
+    return replace(one, draws=_coefficients(one.space, found))
 
 
 def residuals(rows: Rows, coefficients: dict[str, float]) -> Values:

@@ -1,4 +1,4 @@
-"""How well a law extrapolates: fit without the largest runs, predict them."""
+"""How well a law extrapolates: fit without the largest runs, or without one group, and predict those."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from moeconomics.errors import BadInput, unknown_name
 from moeconomics.fit.fit import Fit, fit_from, rmsle
 from moeconomics.fit.rows import Rows
+from moeconomics.units import count_text
 
 SHARE_HELD_OUT = 0.1  # of the rows, by compute
 LATEST = 0.8  # of the most tokens
@@ -46,19 +47,53 @@ HOLDOUTS: dict[str, Callable[[Rows], NDArray[np.bool_] | None]] = {
 }
 
 
+# Kind → whose values are left out one at a time.
+ONE_LEFT_OUT: dict[str, Callable[[Rows], NDArray[np.float64] | None]] = {
+    "one-n": lambda rows: rows.size(),
+    "one-experts": lambda rows: rows.variables.get("experts"),
+    "one-tokens": lambda rows: rows.variables.get("tokens"),
+}
+MOST_GROUPS = 40  # values of a variable that can be left out in turn; one with more is no grid
+
+
+def holdouts(one: Fit, kind: str) -> list[Holdout]:
+    """Scores of a kind: one of `HOLDOUTS`, or one for each value that a kind of `ONE_LEFT_OUT` leaves out.
+
+    A value without which too few rows are left has no scores (NaN). Errors: as `holdout`, or `BadInput` for a
+    variable of too many values.
+    """
+    if kind not in ONE_LEFT_OUT:
+        return [holdout(one, kind)]
+    values = ONE_LEFT_OUT[kind](one.rows)
+    if values is None:
+        raise BadInput(f"holdout {kind}: {one.rows.law.name} has no such variable")
+    found = np.unique(values)
+    if not 1 < found.size <= MOST_GROUPS:
+        raise BadInput(f"holdout {kind}: the runs have {found.size} different values; 2 to {MOST_GROUPS} make groups")
+    return [_scored(one, f"{kind}={count_text(value)}", values == value) for value in found]
+
+
 def holdout(one: Fit, kind: str) -> Holdout:
     """Refit without the rows of `kind` and score both parts.
 
     Errors: `BadInput` for an unknown kind, a variable the law does not have, or too few rows left to fit.
     """
     if kind not in HOLDOUTS:
-        raise unknown_name("holdout", kind, HOLDOUTS)
+        raise unknown_name("holdout", kind, {*HOLDOUTS, *ONE_LEFT_OUT})
     test = HOLDOUTS[kind](one.rows)
     if test is None:
         raise BadInput(f"holdout {kind}: {one.rows.law.name} has no such variable")
+    scored = _scored(one, kind, test)
+    if np.isnan(scored.rmsle_test):
+        raise BadInput(f"holdout {kind} leaves {scored.n_train} rows for {len(one.space.names)} coefficients")
+    return scored
+
+
+def _scored(one: Fit, kind: str, test: NDArray[np.bool_]) -> Holdout:
     left = int((~test).sum())
     if left <= len(one.space.names):
-        raise BadInput(f"holdout {kind} leaves {left} rows for {len(one.space.names)} coefficients")
+        nan = float("nan")
+        return Holdout(kind=kind, n_train=left, n_test=int(test.sum()), rmsle_train=nan, rmsle_test=nan)
     train, held = one.rows.select(~test), one.rows.select(test)
     part = fit_from(one, train)
     return Holdout(

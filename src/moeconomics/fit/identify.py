@@ -28,13 +28,9 @@ def identify(one: Fit) -> Identification:
     A coefficient is not identified when it ends at an end of its range, or when its 90 % interval (of the bootstrap
     where there is one, else of the Jacobian) spans more than half of that range.
     """
-    jacobian = _jacobian(one)
-    length = np.linalg.norm(jacobian, axis=0)
-    scaled = jacobian / np.where(length > 0, length, 1.0)
-    covariance = np.linalg.pinv(scaled.T @ scaled, rcond=1e-14)
+    scaled, _, covariance = _scaled(one)
     deviation = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
-    sigma = one.rmsle * np.sqrt(len(one.rows) / max(len(one.rows) - len(one.space.names), 1))
-    width = 2 * 1.645 * sigma * deviation / np.where(length > 0, length, np.nan)  # in shares of the range
+    width = 2 * 1.645 * deviations(one)
     reasons = {}
     for column, name in enumerate(one.space.names):
         if name in one.at_ends:
@@ -48,6 +44,21 @@ def identify(one: Fit) -> Identification:
         condition=float(np.linalg.cond(scaled)),
         not_identified=reasons,
     )
+
+
+def deviations(one: Fit) -> NDArray[np.float64]:
+    """Standard deviation of each coefficient in shares of its range, from the Jacobian; NaN where nothing depends."""
+    _, length, covariance = _scaled(one)
+    deviation = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
+    return np.asarray(one.noise * deviation / np.where(length > 0, length, np.nan))
+
+
+def _scaled(one: Fit) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Jacobian with columns of length 1, their lengths, and the inverse of its square."""
+    jacobian = _jacobian(one)
+    length = np.linalg.norm(jacobian, axis=0)
+    scaled = jacobian / np.where(length > 0, length, 1.0)
+    return scaled, np.asarray(length), np.asarray(np.linalg.pinv(scaled.T @ scaled, rcond=1e-14))
 
 
 def _share(one: Fit, name: str, column: int) -> float:

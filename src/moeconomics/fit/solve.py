@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,6 @@ import numpy as np
 import optimistix
 from numpy.typing import NDArray
 
-from moeconomics.fit.space import Space
 from moeconomics.units import Array
 
 EXPLORE_STEPS = 30  # for every start; then the most promising go on
@@ -29,12 +28,32 @@ LossOf = Callable[[Mapping[str, Array], Mapping[str, Array]], Array]
 Data = tuple[Mapping[str, Array], Array, Array]  # law variables, ln loss, weights; one value a row
 
 
+class Coordinates(Protocol):
+    """Where a solver moves: coefficients by name from unbounded coordinates (last axis)."""
+
+    def coefficients(self, u: Array) -> dict[str, Any]:
+        """The coefficients at `u`."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A space in which one coordinate is fixed: `at` is (index, value)."""
+
+    space: Coordinates
+    at: Array
+
+    def coefficients(self, u: Array) -> dict[str, Any]:
+        """As `Coordinates`."""
+        return self.space.coefficients(jnp.where(jnp.arange(u.shape[-1]) == self.at[0], self.at[1], u))
+
+
 @dataclass(frozen=True)
 class Problem:
     """What is minimised: Σ weight·Huber_δ(ln L̂ − ln L) over a law's coefficients; δ None is Σ weight·r²/2."""
 
     loss_of: LossOf
-    space: Space
+    space: Coordinates
     delta: float | None
 
     def objective(self, u: Array, data: Data) -> Array:
@@ -66,6 +85,17 @@ class Problem:
         variables, log_loss, start = data
         return jax.vmap(lambda weight: self.descend(start, (variables, log_loss, weight), REFIT_STEPS)[0])(weights)
 
+    def pinned(self, data: Data, pins: Array) -> Array:
+        """Lowest objective with one coordinate held, for each pin (index, value), from the start that data holds."""
+        variables, log_loss, start = data
+        plain = (variables, log_loss, jnp.ones_like(log_loss))
+
+        def held(at: Array) -> Array:
+            one = Problem(self.loss_of, _Held(self.space, at), self.delta)
+            return one.descend(start, plain, REFIT_STEPS)[1]
+
+        return jax.vmap(held)(pins)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Minima:
@@ -89,6 +119,18 @@ def refit(
     """Minimise again for each row of `weights` (draws, rows) from one start; coordinates (draws, parameters)."""
     found = _in_threads(problem, "refit", (data[0], data[1], start), weights)
     return np.asarray(found)[: len(weights)]
+
+
+def pin(
+    problem: Problem,
+    data: Data,
+    start: NDArray[np.float64],
+    index: NDArray[np.int64],
+    values: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Lowest objective with coordinate `index` held at `values` (both: pins) and the others fitted anew: (pins,)."""
+    pins = np.stack([index.astype(float), values], axis=1)
+    return np.asarray(_in_threads(problem, "pinned", (data[0], data[1], start), pins))[: len(pins)]
 
 
 def _in_threads(problem: Problem, method: str, data: Data, batch: NDArray[np.float64]) -> Any:

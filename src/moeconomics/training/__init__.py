@@ -5,11 +5,11 @@ token count. Needs the extra `train`. Theory: Yun et al. 2024 §3.1 and App. B; 
 branches from a trunk of constant learning rate.
 """
 
+from moeconomics.training.loop import Progress, finished_rows, is_finished, train
 from moeconomics.training.recipes import RECIPES, Recipe, get_recipe
 from moeconomics.training.schedule import total_steps
 from moeconomics.training.spec import RunSpec, read_spec
 from moeconomics.training.state import DiskFull
-from moeconomics.training.train import Progress, finished_rows, is_finished, train
 
 __all__ = [
     "RECIPES",

@@ -14,14 +14,14 @@ from moeconomics.training.model import Objective
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """Loss in nats/token with its standard error over documents, and bits/byte.
+    """Loss in nats/token with its standard error over documents (None for a single one), and bits/byte.
 
     `expert_load_max`: the largest load of an expert over the mean, averaged over MoE layers; `router_entropy`: mean
     entropy of the router's softmax, nats. Both None for a dense model. No token is dropped, whatever the load.
     """
 
     loss: float
-    loss_se: float
+    loss_se: float | None
     bits_per_byte: float
     expert_load_max: float | None
     router_entropy: float | None
@@ -59,7 +59,7 @@ def evaluate(wrapped: Any, objective: Objective, windows: Windows, batch: int, a
     spread = ((nats - loss * tokens) ** 2).sum() * documents / max(documents - 1, 1)
     return Evaluation(
         loss=float(loss),
-        loss_se=float(np.sqrt(spread) / tokens.sum()),
+        loss_se=float(np.sqrt(spread) / tokens.sum()) if documents > 1 else None,
         bits_per_byte=float(nats.sum() / np.log(2) / windows.bytes_per_document.sum()),
         expert_load_max=_most(load),
         router_entropy=float(torch.stack(entropy).mean()) if entropy else None,

@@ -23,6 +23,7 @@ def build(shape: ModelShape, seed: int, sequence_length: int) -> PreTrainedModel
     plain = sequence_length <= PLAIN_ATTENTION_TO and not torch.accelerator.is_available()
     return AutoModelForCausalLM.from_config(  # type: ignore[no-any-return, no-untyped-call]
         AutoConfig.for_model(**config),
+        dtype=torch.float32,  # the config says bfloat16, in which AdamW's small steps would be lost
         attn_implementation="eager" if plain else "sdpa",
         **({"experts_implementation": "grouped_mm"} if shape.n_moe_layers else {}),
     )

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from torch.distributed.fsdp import FSDPModule, register_fsdp_forward_method
 
 from moeconomics.shapes import counts
@@ -100,6 +101,8 @@ class _Run:
         self.spec, self.home, self.corpus, self.report = spec, home, corpus, report
         self.checkpoint_seconds = checkpoint_seconds
         self.shape = spec.shape(corpus.vocab_size)
+        # Accelerate keeps the first run's precision for the whole process; a sweep may change it between runs.
+        AcceleratorState._reset_state()
         self.accelerator = Accelerator(
             mixed_precision="bf16" if spec.precision == "bf16" else "no", log_with=tracker, project_dir=str(home)
         )
