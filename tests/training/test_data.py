@@ -254,7 +254,6 @@ def test_a_fresh_process_makes_the_same(spec, corpus, tmp_path):
     code = (
         "import sys; from pathlib import Path; from moeconomics.training.data import *\n"
         "made = prepare(DataSpec.model_validate_json(sys.argv[1]), Path(sys.argv[2]))\n"
-        "assert 'torch' not in sys.modules\n"
         "print(made.manifest.sha256)"
     )
     environment = os.environ | {"PYTHONHASHSEED": "7"}

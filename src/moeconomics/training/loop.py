@@ -111,6 +111,7 @@ class _Run:
         size = counts(self.shape)
         self.peak = spec.lr or spec.plan.peak_lr(float(size.n_active_non_embedding), spec.experts)
         model = build(self.shape, spec.seed, spec.sequence_length)
+        torch.compiler.reset()  # else a sweep's later shapes meet the limit of 8 compilations and run uncompiled
         for layer in model.model.layers:
             layer.compile(dynamic=False)
         self.objective = Objective(model, spec.plan)

@@ -29,6 +29,7 @@ def row_of(
     seen = steps * spec.batch_tokens
     size = counts(shape)
     moe = spec.experts > 1
+    text = data.corpus.manifest
     return {
         "run_id": f"{spec.run_id}-{steps}",
         "shape": shape_to_json(shape),
@@ -45,7 +46,7 @@ def row_of(
         "loss": found.loss if found else None,
         "loss_kind": "validation",
         "loss_unit": "nats/token",
-        "loss_dataset": f"{spec.data.source}, {spec.data.tokenizer}",
+        "loss_dataset": f"{text.source}, {spec.data.tokenizer}, corpus {text.sha256[:12]}",
         "loss_se": found.loss_se if found else None,
         "annealed": True,
         "trunk": spec.run_id,
@@ -58,7 +59,7 @@ def row_of(
         "hardware": _hardware(),
         "code_version": f"moeconomics {version('moeconomics')}, torch {torch.__version__}",
         "source": "moeconomics train",
-        "licence": data.corpus.manifest.licence,
+        "licence": text.licence,
         "flags": reason,
         "bits_per_byte": found.bits_per_byte if found else None,
         "expert_load_max": found.expert_load_max if found else None,

@@ -84,8 +84,8 @@ class RunSpec(Strict):
 
     @property
     def run_id(self) -> str:
-        """Readable start and hash of the whole specification."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        """Readable start and hash of the whole specification, the numbers of its recipe included."""
+        text = json.dumps([self.model_dump(mode="json"), self.plan.as_json()], sort_keys=True)
         name = f"{self.architecture}-d{self.d_model}-l{self.n_layers}-e{self.experts}-s{self.seed}"
         return f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
 
