@@ -10,14 +10,17 @@ import polars as pl
 from filelock import FileLock, Timeout
 
 from moeconomics.runs import write_runs
-from moeconomics.training import Progress, RunSpec, finished_rows, is_finished, train
+from moeconomics.training import DiskFull, Progress, RunSpec, failure, finished_rows, is_finished, train
 
 TABLE = "runs.csv"
+
+Report = Callable[[RunSpec, Progress], None]
+Done = Callable[[RunSpec, list[dict[str, Any]]], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """Where a sweep is: runs by what became of them. A failed run has rows without a loss and a reason."""
+    """Where a sweep is: runs by what became of them. A failed run has rows without a loss, and a reason."""
 
     finished: list[RunSpec]
     failed: dict[str, str]
@@ -28,41 +31,51 @@ def state_of(specs: list[RunSpec], folder: Path) -> State:
     """What the folder says of each run."""
     finished, left, failed = [], [], {}
     for spec in specs:
+        reason = failure(spec, folder)
         if not is_finished(spec, folder):
             left.append(spec)
-            continue
-        reasons = {row["flags"] for row in finished_rows(spec, folder) if row["loss"] is None}
-        if reasons:
-            failed[spec.run_id] = "; ".join(sorted(reasons))
+        elif reason is not None:
+            failed[spec.run_id] = reason
         else:
             finished.append(spec)
     return State(finished=finished, failed=failed, left=left)
 
 
 def forget_failed(specs: list[RunSpec], folder: Path) -> None:
-    """Remove the rows of failed runs, so that they are trained again."""
+    """Remove the rows without a loss, so that those runs go on."""
     for spec in specs:
         for row in finished_rows(spec, folder):
             if row["loss"] is None:
                 (folder / spec.run_id / f"row-{row['step']}.json").unlink()
 
 
-def run_here(
-    specs: list[RunSpec],
-    folder: Path,
-    *,
-    report: Callable[[RunSpec, Progress], None] | None = None,
-    done: Callable[[RunSpec, list[dict[str, Any]]], None] | None = None,
-) -> None:
-    """Train what is left in this process; runs that another process holds are passed over."""
+def run_here(specs: list[RunSpec], folder: Path, *, report: Report | None = None, done: Done | None = None) -> None:
+    """Train what is left in this process. Errors: `BadInput` for the data, `DiskFull`; other failures become rows."""
     for spec in specs:
-        with lease(spec, folder) as held:
-            if held and not is_finished(spec, folder):
-                tell = (lambda progress, spec=spec: report(spec, progress)) if report else None
-                rows = train(spec, folder, report=tell)
-                write_table(specs, folder)
-                if done:
-                    done(spec, rows)
+        rows = run_one(spec, folder, report)
+        if rows is not None:
+            write_table(specs, folder)
+            if done:
+                done(spec, rows)
+
+
+def run_one(spec: RunSpec, folder: Path, report: Report | None = None) -> list[dict[str, Any]] | None:
+    """Train one run; its rows, or None when it has ended already or another process holds it.
+
+    A run that fails by itself (divergence, too little memory) has rows with the reason and no loss. Errors: as `train`
+    for what would end every run: data that can not be, a full disk.
+    """
+    with lease(spec, folder) as held:
+        if not held or is_finished(spec, folder):
+            return None
+        try:
+            return train(spec, folder, report=(lambda progress: report(spec, progress)) if report else None)
+        except DiskFull:
+            raise
+        except Exception:
+            if failure(spec, folder) is None:  # it failed before it began
+                raise
+            return finished_rows(spec, folder)
 
 
 @contextmanager
@@ -72,10 +85,14 @@ def lease(spec: RunSpec, folder: Path) -> Iterator[bool]:
     home.mkdir(parents=True, exist_ok=True)
     lock = FileLock(home / "lease", timeout=0)
     try:
-        with lock:
-            yield True
+        lock.acquire()
     except Timeout:
         yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
 
 
 def write_table(specs: list[RunSpec], folder: Path) -> pl.DataFrame:

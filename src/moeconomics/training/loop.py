@@ -4,7 +4,7 @@ import json
 import math
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from moeconomics.training.model import Objective, build
 from moeconomics.training.row import row_of
 from moeconomics.training.schedule import Stretch, learning_rate, stretches, total_steps
 from moeconomics.training.spec import RunSpec
-from moeconomics.training.state import Checkpoints, disk_errors, save_checkpoint, write_whole
+from moeconomics.training.state import Checkpoints, DiskFull, disk_errors, save_checkpoint, write_whole
 
 CHECKPOINT_SECONDS = 120.0
 COMPILE_FROM = 100  # steps: a shorter run is over before compiling has paid (about 10 s per kind of layer)
@@ -54,12 +54,15 @@ def train(
 ) -> list[dict[str, Any]]:
     """Train `spec` in `folder`/<run id>, or go on where it was left; the rows, one for each token count.
 
-    Corpora are prepared in `corpora` (`folder`/corpora unless given). A run that diverges gives rows without a loss
+    Corpora are prepared in `corpora` (`folder`/corpora unless given). A run that ends early leaves rows without a loss
     and with the reason. `tracker`: one of Accelerate's (wandb, mlflow, tensorboard, trackio).
 
-    Errors: `BadInput` for data or a model that can not be; `DiskFull`, after which the same call goes on.
+    Errors: `BadInput` for data or a model that can not be; `DiskFull` and whatever else ended the run, but not
+    divergence: after all but that, the same call goes on from the last checkpoint.
     """
     home = folder / spec.run_id
+    if is_finished(spec, folder) and failure(spec, folder) is None:
+        return finished_rows(spec, folder)
     corpus = prepare(spec.data, corpora or folder / "corpora")
     with disk_errors(home):
         home.mkdir(parents=True, exist_ok=True)
@@ -69,14 +72,21 @@ def train(
     with torch.compiler.set_stance("default" if compiling else "force_eager"):
         try:
             run.go()
-        except Diverged as error:
-            run.give_up(str(error))
+        except Diverged as error:  # on all processes alike
+            run.give_up(f"diverged: {error}")
+            run.accelerator.wait_for_everyone()
+        except Exception as error:
+            with suppress(DiskFull):
+                run.give_up(f"{type(error).__name__}: {error}")
+            raise
+        else:
+            run.checkpoints.clear()
     run.accelerator.end_training()
     return finished_rows(spec, folder)
 
 
 def finished_rows(spec: RunSpec, folder: Path) -> list[dict[str, Any]]:
-    """Rows of the token counts that are done; all of them when the run is finished."""
+    """Rows of the token counts that are done or given up; all of them when the run has ended."""
     found = (folder / spec.run_id / f"row-{steps}.json" for steps in spec.steps)
     return [json.loads(path.read_text(encoding="utf-8")) for path in found if path.exists()]
 
@@ -84,6 +94,11 @@ def finished_rows(spec: RunSpec, folder: Path) -> list[dict[str, Any]]:
 def is_finished(spec: RunSpec, folder: Path) -> bool:
     """Whether every token count has its row."""
     return len(finished_rows(spec, folder)) == len(spec.tokens)
+
+
+def failure(spec: RunSpec, folder: Path) -> str | None:
+    """Why a run has rows without a loss; None when it has none."""
+    return next((str(row["flags"]) for row in finished_rows(spec, folder) if row["loss"] is None), None)
 
 
 class _Run:
@@ -146,7 +161,7 @@ class _Run:
         """Rows without a loss for the token counts that were not reached."""
         for steps, tokens in zip(self.spec.steps, self.spec.tokens, strict=True):
             if not (self.home / f"row-{steps}.json").exists():
-                self._write_row(steps, tokens, None, f"diverged: {reason}")
+                self._write_row(steps, tokens, None, reason)
 
     def _run(self, number: int, part: Stretch, begin: int) -> None:
         self.checkpoints.save(number, begin, part.first)
@@ -208,13 +223,13 @@ class _Run:
             if self.accelerator.is_main_process:
                 save_checkpoint(self.objective.model, state, self.corpus.tokenizer_file, target)
         self._write_row(steps, tokens, found, None)
+        self.accelerator.wait_for_everyone()
 
     def _write_row(self, steps: int, tokens: float, found: Evaluation | None, reason: str | None) -> None:
         if self.accelerator.is_main_process:
             row = row_of(self.spec, self.shape, self.data, self.peak, tokens, found, reason)
             with disk_errors(self.home):
                 write_whole(self.home / f"row-{steps}.json", json.dumps(row, indent=1))
-        self.accelerator.wait_for_everyone()
 
 
 def _decayed(objective: Objective, weight_decay: float) -> list[dict[str, Any]]:

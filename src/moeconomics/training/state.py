@@ -32,7 +32,7 @@ class Checkpoints:
         return max(self._all(), default=None)
 
     def save(self, stretch: int, step: int, first: int) -> None:
-        """Save; errors: `DiskFull`, with nothing half-made."""
+        """Save; errors: `DiskFull`, with nothing half-made, so that there is room for a row that says so."""
         target = self._path(stretch, step)
         if target.exists():
             return
@@ -42,7 +42,11 @@ class Checkpoints:
                 shutil.rmtree(half, ignore_errors=True)
                 half.mkdir(parents=True)
             self.accelerator.wait_for_everyone()
-            self.accelerator.save_state(str(half))
+            try:
+                self.accelerator.save_state(str(half))
+            except BaseException:
+                shutil.rmtree(half, ignore_errors=True)
+                raise
             self.accelerator.wait_for_everyone()
             if self.accelerator.is_main_process:
                 half.rename(target)
@@ -53,6 +57,11 @@ class Checkpoints:
     def load(self, stretch: int, step: int) -> None:
         """Put model, optimiser and random generators back where they were."""
         self.accelerator.load_state(str(self._path(stretch, step)))
+
+    def clear(self) -> None:
+        """Remove all, when the run is over."""
+        if self.accelerator.is_main_process:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def _path(self, stretch: int, step: int) -> Path:
         return self.folder / f"{stretch}-{step}"
