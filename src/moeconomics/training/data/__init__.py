@@ -6,7 +6,7 @@ is a function of a seed; fixed validation `Windows` that know their documents. T
 predict is measured on documents that training never sees.
 """
 
-from moeconomics.training.data.corpus import Corpus, Tokens, Validation, open_corpus
+from moeconomics.training.data.corpus import Corpus, Ints, Tokens, Validation, open_corpus
 from moeconomics.training.data.manifest import Manifest
 from moeconomics.training.data.prepare import prepare
 from moeconomics.training.data.sequences import Sequences, Windows, validation_windows
@@ -15,6 +15,7 @@ from moeconomics.training.data.spec import DataSpec
 __all__ = [
     "Corpus",
     "DataSpec",
+    "Ints",
     "Manifest",
     "Sequences",
     "Tokens",
