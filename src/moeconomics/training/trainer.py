@@ -33,7 +33,10 @@ class Trainer:
         # Accelerate keeps the first run's precision for the whole process; a sweep may change it between runs.
         AcceleratorState._reset_state()
         self.accelerator = Accelerator(
-            mixed_precision="bf16" if spec.precision == "bf16" else "no", log_with=tracker, project_dir=home
+            mixed_precision="bf16" if spec.precision == "bf16" else "no",
+            cpu=not torch.accelerator.is_available(),  # else several processes on CPUs would each train alone
+            log_with=tracker,
+            project_dir=home,
         )
         parts = self.accelerator.num_processes * spec.accumulate
         if spec.batch_sequences % parts:
