@@ -5,7 +5,7 @@ token count. Needs the extra `train`. Theory: Yun et al. 2024 §3.1 and App. B; 
 branches from a trunk of constant learning rate.
 """
 
-from moeconomics.training.loop import Progress, failure, finished_rows, is_finished, train
+from moeconomics.training.loop import Progress, failure, finished_rows, give_up, is_finished, train
 from moeconomics.training.recipes import RECIPES, Recipe, get_recipe
 from moeconomics.training.schedule import total_steps
 from moeconomics.training.spec import RunSpec, read_spec
@@ -20,6 +20,7 @@ __all__ = [
     "failure",
     "finished_rows",
     "get_recipe",
+    "give_up",
     "is_finished",
     "read_spec",
     "total_steps",

@@ -47,7 +47,9 @@ def train(
     """Train `spec` in `folder`/<run id>, or go on where it was left; the rows, one for each token count.
 
     Corpora are prepared in `corpora` (`folder`/corpora unless given). A run that ends early leaves rows without a loss
-    and with the reason. `tracker`: one of Accelerate's (wandb, mlflow, tensorboard, trackio).
+    and with the reason; but of several processes (those of torchrun, `accelerate launch` or Ray Train) one can not
+    know why the others ended, so that only divergence leaves any. `tracker`: one of Accelerate's (wandb, mlflow,
+    tensorboard, trackio).
 
     Errors: `BadInput` for data or a model that can not be; `DiskFull` and whatever else ended the run, but not
     divergence: after all but that, the same call goes on from the last checkpoint.
@@ -62,16 +64,26 @@ def train(
         try:
             run.go()
         except Diverged as error:  # on all processes alike
-            run.give_up(f"diverged: {error}")
+            if run.accelerator.is_main_process:
+                give_up(spec, folder, f"diverged: {error}", corpora=corpora)
             run.accelerator.wait_for_everyone()
         except Exception as error:
-            with suppress(DiskFull):
-                run.give_up(f"{type(error).__name__}: {error}")
+            if run.accelerator.num_processes == 1:  # else it may be the death of another: who started them knows
+                with suppress(DiskFull):
+                    give_up(spec, folder, f"{type(error).__name__}: {error}", corpora=corpora)
             raise
         else:
             run.checkpoints.clear()
     run.accelerator.end_training()
     return finished_rows(spec, folder)
+
+
+def give_up(spec: RunSpec, folder: Path, reason: str, *, corpora: Path | None = None) -> None:
+    """Rows without a loss for the token counts that a run has not reached. Errors: as `train`."""
+    corpus = prepare(spec.data, corpora or folder / "corpora")
+    for steps, tokens in zip(spec.steps, spec.tokens, strict=True):
+        if not (folder / spec.run_id / f"row-{steps}.json").exists():
+            _write_row(spec, folder / spec.run_id, corpus, steps, tokens, None, reason)
 
 
 def finished_rows(spec: RunSpec, folder: Path) -> list[dict[str, Any]]:
@@ -106,6 +118,10 @@ class _Run:
         self.checkpoint_seconds = checkpoint_seconds
         self.trainer = Trainer(spec, corpus.vocab_size, home=home, tracker=tracker)
         self.accelerator = self.trainer.accelerator
+        if self.accelerator.is_main_process:
+            with disk_errors(home):
+                home.mkdir(parents=True, exist_ok=True)
+                write_whole(home / "spec.json", spec.model_dump_json(indent=2))
         self.checkpoints = Checkpoints(home / "state", self.accelerator)
         self.data = Sequences(corpus, spec.sequence_length, spec.seed)
         self.done = 0
@@ -126,12 +142,6 @@ class _Run:
                 self._finish(part.last, part.tokens)
                 if number + 1 < len(plan):
                     self.checkpoints.load(number, part.first)  # back on the trunk
-
-    def give_up(self, reason: str) -> None:
-        """Rows without a loss for the token counts that were not reached."""
-        for steps, tokens in zip(self.spec.steps, self.spec.tokens, strict=True):
-            if not (self.home / f"row-{steps}.json").exists():
-                self._write_row(steps, tokens, None, reason)
 
     def _run(self, number: int, part: Stretch, begin: int) -> None:
         self.checkpoints.save(number, begin, part.first)
@@ -167,11 +177,13 @@ class _Run:
             state = self.accelerator.get_state_dict(trainer.wrapped)
             if self.accelerator.is_main_process:
                 save_checkpoint(trainer.objective.model, state, self.corpus.tokenizer_file, target)
-        self._write_row(steps, tokens, found, None)
+        if self.accelerator.is_main_process:
+            _write_row(self.spec, self.home, self.corpus, steps, tokens, found, None)
         self.accelerator.wait_for_everyone()
 
-    def _write_row(self, steps: int, tokens: float, found: Evaluation | None, reason: str | None) -> None:
-        if self.accelerator.is_main_process:
-            row = row_of(self.spec, self.trainer.shape, self.data, self.trainer.peak, tokens, found, reason)
-            with disk_errors(self.home):
-                write_whole(self.home / f"row-{steps}.json", json.dumps(row, indent=1))
+
+def _write_row(
+    spec: RunSpec, home: Path, corpus: Corpus, steps: int, tokens: float, found: Evaluation | None, reason: str | None
+) -> None:
+    with disk_errors(home):
+        write_whole(home / f"row-{steps}.json", json.dumps(row_of(spec, corpus, tokens, found, reason), indent=1))

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 
 from moeconomics.runs import shape_to_json
-from moeconomics.shapes import ModelShape, counts, n_dense, train_flops_per_token
-from moeconomics.training.data import Sequences
+from moeconomics.shapes import counts, n_dense, train_flops_per_token
+from moeconomics.training.data import Corpus, Sequences
 from moeconomics.training.evaluate import Evaluation
 from moeconomics.training.spec import RunSpec
 
@@ -16,20 +16,16 @@ FLOP_COUNT = "matmul"
 
 
 def row_of(
-    spec: RunSpec,
-    shape: ModelShape,
-    data: Sequences,
-    peak_lr: float,
-    tokens: float,
-    found: Evaluation | None,
-    reason: str | None,
+    spec: RunSpec, corpus: Corpus, tokens: float, found: Evaluation | None, reason: str | None
 ) -> dict[str, Any]:
     """A row; without an evaluation it has no loss, and `flags` says why."""
+    shape = spec.shape(corpus.vocab_size)
+    data = Sequences(corpus, spec.sequence_length, spec.seed)
     steps = round(tokens / spec.batch_tokens)
     seen = steps * spec.batch_tokens
     size = counts(shape)
     moe = spec.experts > 1
-    text = data.corpus.manifest
+    text = corpus.manifest
     return {
         "run_id": f"{spec.run_id}-{steps}",
         "shape": shape_to_json(shape),
@@ -51,7 +47,7 @@ def row_of(
         "annealed": True,
         "trunk": spec.run_id,
         "step": steps,
-        "lr": peak_lr,
+        "lr": spec.peak_lr(shape),
         "batch_tokens": spec.batch_tokens,
         "schedule": spec.recipe,
         "optimiser": "adamw",

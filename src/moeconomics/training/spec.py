@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from moeconomics.boundary import Strict, within
 from moeconomics.errors import BadInput, invalid
-from moeconomics.shapes import Ladder, ModelShape, get_architecture, pick
+from moeconomics.shapes import Ladder, ModelShape, counts, get_architecture, pick
 from moeconomics.training.data import DataSpec
 from moeconomics.training.recipes import RECIPES, Recipe, get_recipe
 
@@ -94,6 +94,10 @@ class RunSpec(Strict):
         d_ff = self.d_ff or 32 * -(-8 * self.d_model // 96)
         sizes = (np.array([size]) for size in (self.d_model, self.n_layers, d_ff, self.head_dim))
         return pick(Ladder(get_architecture(self.architecture), vocab_size, *sizes).shapes(self.experts), 0)
+
+    def peak_lr(self, shape: ModelShape) -> float:
+        """The given learning rate, or what the recipe's rule says for the model."""
+        return self.lr or self.plan.peak_lr(float(counts(shape).n_active_non_embedding), self.experts)
 
 
 def read_spec(path: Path) -> RunSpec:

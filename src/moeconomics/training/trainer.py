@@ -12,7 +12,6 @@ from accelerate.state import AcceleratorState
 from torch.distributed.fsdp import FSDPModule, register_fsdp_forward_method
 
 from moeconomics.errors import BadInput
-from moeconomics.shapes import counts
 from moeconomics.training.data import Ints
 from moeconomics.training.model import Objective, build
 from moeconomics.training.spec import RunSpec
@@ -47,7 +46,7 @@ class Trainer:
             )
         if tracker:
             self.accelerator.init_trackers("moeconomics", config={"spec": spec.model_dump_json()})
-        self.peak = spec.lr or spec.plan.peak_lr(float(counts(self.shape).n_active_non_embedding), spec.experts)
+        self.peak = spec.peak_lr(self.shape)
         model = build(self.shape, spec.seed, spec.sequence_length)
         torch.compiler.reset()  # else a sweep's later shapes meet the limit of 8 compilations and run uncompiled
         for layer in model.model.layers:
