@@ -20,7 +20,6 @@ from moeconomics.training.state import Checkpoints, DiskFull, disk_errors, save_
 from moeconomics.training.trainer import Diverged, Trainer
 
 CHECKPOINT_SECONDS = 120.0
-COMPILE_FROM = 100  # steps: a shorter run is over before compiling has paid (about 10 s per kind of layer)
 
 Report = Callable[["Progress"], None]
 
@@ -59,21 +58,19 @@ def train(
         return finished_rows(spec, folder)
     corpus = prepare(spec.data, corpora or folder / "corpora")
     run = _Run(spec, home, corpus, report, checkpoint_seconds, tracker)
-    compiling = total_steps(spec) >= COMPILE_FROM
-    with torch.compiler.set_stance("default" if compiling else "force_eager"):
-        try:
-            run.go()
-        except Diverged as error:  # on all processes alike
-            if run.accelerator.is_main_process:
-                give_up(spec, folder, f"diverged: {error}", corpora=corpora)
-            run.accelerator.wait_for_everyone()
-        except Exception as error:
-            if run.accelerator.num_processes == 1:  # else it may be the death of another: who started them knows
-                with suppress(DiskFull):
-                    give_up(spec, folder, f"{type(error).__name__}: {error}", corpora=corpora)
-            raise
-        else:
-            run.checkpoints.clear()
+    try:
+        run.go()
+    except Diverged as error:  # on all processes alike
+        if run.accelerator.is_main_process:
+            give_up(spec, folder, f"diverged: {error}", corpora=corpora)
+        run.accelerator.wait_for_everyone()
+    except Exception as error:
+        if run.accelerator.num_processes == 1:  # else it may be the death of another: who started them knows
+            with suppress(DiskFull):
+                give_up(spec, folder, f"{type(error).__name__}: {error}", corpora=corpora)
+        raise
+    else:
+        run.checkpoints.clear()
     run.accelerator.end_training()
     return finished_rows(spec, folder)
 

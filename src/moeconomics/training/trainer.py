@@ -14,7 +14,10 @@ from torch.distributed.fsdp import FSDPModule, register_fsdp_forward_method
 from moeconomics.errors import BadInput
 from moeconomics.training.data import Ints
 from moeconomics.training.model import Objective, build
+from moeconomics.training.schedule import total_steps
 from moeconomics.training.spec import RunSpec
+
+COMPILE_FROM = 100  # steps: a shorter run is over before compiling has paid (about 10 s per kind of layer)
 
 BatchOf = Callable[[int, int], Ints]  # sequences `first` to `first + count` of the run: (count, length + 1) token ids
 
@@ -49,8 +52,9 @@ class Trainer:
         self.peak = spec.peak_lr(self.shape)
         model = build(self.shape, spec.seed, spec.sequence_length)
         torch.compiler.reset()  # else a sweep's later shapes meet the limit of 8 compilations and run uncompiled
-        for layer in model.model.layers:
-            layer.compile(dynamic=False)
+        if total_steps(spec) >= COMPILE_FROM:
+            for layer in model.model.layers:
+                layer.compile(dynamic=False)
         self.objective = Objective(model, spec.plan)
         optimiser = torch.optim.AdamW(
             _decayed(self.objective, spec.plan.weight_decay), lr=self.peak, betas=spec.plan.betas, fused=True

@@ -11,6 +11,7 @@ from moeconomics.training.data.manifest import Manifest
 from moeconomics.training.data.prepare import prepare
 from moeconomics.training.data.sequences import Sequences, Windows, validation_windows
 from moeconomics.training.data.spec import DataSpec
+from moeconomics.training.data.tokenizer import largest_vocabulary
 
 __all__ = [
     "Corpus",
@@ -21,6 +22,7 @@ __all__ = [
     "Tokens",
     "Validation",
     "Windows",
+    "largest_vocabulary",
     "open_corpus",
     "prepare",
     "validation_windows",

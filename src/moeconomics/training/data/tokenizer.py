@@ -66,6 +66,16 @@ def vocabulary_size(tokenizer: "Tokenizer") -> int:
     return max(tokenizer.get_vocab(with_added_tokens=True).values()) + 1
 
 
+def largest_vocabulary(spec: DataSpec) -> int:
+    """The most entries that the tokenizer of a specification can have, known before any text is read.
+
+    Errors: `BadInput` for a file or a name that is no tokenizer.
+    """
+    if trained := TRAINED_BPE.fullmatch(spec.tokenizer):
+        return int(trained["size"])
+    return vocabulary_size(load_tokenizer(spec, ()))
+
+
 def encode(tokenizer: "Tokenizer", documents: Iterable[Document]) -> Iterator[tuple[Document, npt.NDArray[np.int64]]]:
     """Token ids of each document, without special tokens, about a million characters at a time.
 
