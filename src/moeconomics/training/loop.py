@@ -141,7 +141,10 @@ class _Run:
                     self.checkpoints.load(number, part.first)  # back on the trunk
 
     def _run(self, number: int, part: Stretch, begin: int) -> None:
-        self.checkpoints.save(number, begin, part.first)
+        # Not before the first step: the seed is enough to begin again, and to save an optimiser without a state FSDP
+        # makes it one by a step of Adam, which training would go on from.
+        if begin:
+            self.checkpoints.save(number, begin, part.first)
         saved = time.monotonic()
         for step in range(begin, part.last):
             start = time.monotonic()
