@@ -8,6 +8,9 @@ import pytest
 
 from moeconomics.cli import main
 
+# pytest-xdist runs a process on each core; two of them with two threads each spend their time waiting for one another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture(scope="session")
 def shared_folder() -> Path:

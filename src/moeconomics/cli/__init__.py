@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from moeconomics.cli import cost, count, fit, hardware, laws, plan, runs, train
+from moeconomics.cli import cost, count, export, fit, hardware, laws, plan, runs, sweep, train
 from moeconomics.errors import MoeconomicsError
 
 app = typer.Typer(
@@ -22,6 +22,9 @@ for command in (plan.plan, cost.cost, count.count, laws.laws, hardware.hardware,
     app.command()(command)
 app.command()(train.train)
 app.command()(train.recipes)
+app.command()(sweep.sweep)
+app.command()(export.export)
+app.command()(export.verify_export)
 app.add_typer(runs.app, name="runs")
 
 

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from moeconomics.errors import BadInput
 
-Advance = Callable[[int, int, str], None]  # done, of, words
+Advance = Callable[[float, float, str], None]  # done, of, words
 WIDE = 240  # columns where the output is no terminal and has no width of its own
 
 
@@ -75,10 +75,14 @@ def say(text: str, style: str = "") -> None:
 
 
 @contextmanager
-def progress_bar(what: str) -> Iterator[Advance]:
-    """A bar on the terminal's error output; it yields `advance(done, of, words)`. Nothing is drawn into a file."""
+def progress_bar(what: str, *, counted: bool = True) -> Iterator[Advance]:
+    """A bar on the terminal's error output; it yields `advance(done, of, words)`. Nothing is drawn into a file.
+
+    `counted`: done and of are shown too, as they count something.
+    """
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    count = [MofNCompleteColumn()] if counted else []
+    columns = (TextColumn("{task.description}"), BarColumn(), *count, TimeRemainingColumn())
     with Progress(
         *columns, TextColumn("{task.fields[words]}"), console=console, disable=not console.is_terminal
     ) as bar:
