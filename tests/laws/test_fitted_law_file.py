@@ -107,7 +107,13 @@ def without(mapping, key):
         pytest.param(content(coefficients=without(COEFFICIENTS, "e_max")), "e_max", id="missing coefficient"),
         pytest.param(content(draws=[COEFFICIENTS, without(COEFFICIENTS, "d")]), "draw 2", id="short draw"),
         pytest.param(content(draws=[COEFFICIENTS | {"d": float("nan")}]), "draws.0.d: ", id="NaN in a draw"),
+        pytest.param(
+            content(coefficients=COEFFICIENTS | {"e_max": 0.0}), "e_max = 0 is outside 11 to 5000", id="corner"
+        ),
+        pytest.param(content(draws=[COEFFICIENTS, COEFFICIENTS | {"a": -1.0}]), "draw 2: a = -1 is", id="corner draw"),
         pytest.param(content(domain={"n_active": [1, 2]}), "domain may hold", id="alien domain"),
+        pytest.param(content(domain={"tokens": [2e9, 1e9]}), "domain.tokens: a range is", id="range backwards"),
+        pytest.param(content(domain={"tokens": [-1.0, 1e9]}), "domain.tokens: a range is", id="negative range"),
         pytest.param(content(domain={"tokens": [1e9]}), "domain.tokens", id="half a range"),
         pytest.param(content(data_sha256="abc"), "data_sha256: ", id="no hash"),
     ],

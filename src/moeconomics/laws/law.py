@@ -97,12 +97,19 @@ class Law:
             raise BadInput(reason)
         return self.loss_of(self.coefficients, self.values(shape, tokens))
 
-    def refusal(self, shape: ModelShape, tokens: Array) -> str | None:
-        """Why the law can not say the loss of `shape` at `tokens`, or None when it can."""
+    @property
+    def silence(self) -> str | None:
+        """Why the law says no loss of anything, or None when it does."""
         if self.predicts != "loss":
             return f"{self.name} predicts {self.predicts}, not a loss"
         if None in self.coefficients.values():
             return f"{self.name} is a form whose authors printed no coefficients; give a fitted file: --law FITTED.json"
+        return None
+
+    def refusal(self, shape: ModelShape, tokens: Array) -> str | None:
+        """Why the law can not say the loss of `shape` at `tokens`, or None when it can."""
+        if self.silence:
+            return self.silence
         for name, only in self.fixed.items():
             if not np.allclose(_value(name, shape, tokens), only, rtol=1e-6):
                 return f"{self.name} has no variable for {name}: all its data has {name} = {only:g}"
