@@ -10,10 +10,11 @@ _FLAGS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0
 _EXACT = 2.0**53  # above it a float does not hold every whole number
 
 
-def typed_frame(raw: RawTable, problems: Problems) -> pl.DataFrame:
+def typed_frame(raw: RawTable, problems: Problems, required: tuple[str, ...]) -> pl.DataFrame:
     """All columns of the schema in its order, null where the file has none, then the file's further columns.
 
-    Further columns keep their names; text that is numbers throughout becomes numbers.
+    Further columns keep their names; text that is numbers throughout becomes numbers. An empty cell of a `required`
+    column is a problem; but a run that failed has no loss, and `flags` say why.
     """
     made = []
     for name, column in COLUMNS.items():
@@ -22,7 +23,16 @@ def typed_frame(raw: RawTable, problems: Problems) -> pl.DataFrame:
         else:
             made.append(pl.Series(name, [None] * raw.frame.height, dtype=column.dtype))
     further = [_inferred(cells) for cells in raw.frame.get_columns() if cells.name not in COLUMNS]
-    return pl.DataFrame(made + further)
+    frame = pl.DataFrame(made + further)
+    for name in required:
+        empty = raw.frame[name].is_null() | (raw.frame[name].cast(pl.String, strict=False) == "")
+        reason = "every row needs it"
+        if name == "loss":
+            empty &= frame["flags"].is_null()
+            reason = "every row needs it, or flags that say why the run has none"
+        for row in empty.arg_true():
+            problems.add(row, name, f"is empty; {reason}")
+    return frame
 
 
 def typed(cells: pl.Series, column: Column, problems: Problems) -> pl.Series:
@@ -44,9 +54,6 @@ def typed(cells: pl.Series, column: Column, problems: Problems) -> pl.Series:
         values = values.set(~values.is_in(column.choices), None)
     for row in (cells.is_not_null() & values.is_null()).arg_true():
         problems.add(row, cells.name, f"{_shown(cells[row])} is not {column.allowed}{_zero_hint(cells[row])}")
-    if column.required:
-        for row in cells.is_null().arg_true():
-            problems.add(row, cells.name, "is empty; every row needs it")
     return values
 
 

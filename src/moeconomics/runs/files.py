@@ -35,9 +35,21 @@ def write_runs(frame: pl.DataFrame, path: Path) -> None:
     write_table(checked(RawTable(f"the table for {path}", frame, places)), path)
 
 
-def checked(raw: RawTable) -> pl.DataFrame:
-    """A raw table as runs. Errors: `BadInput` as `read_runs`."""
-    missing = [name for name in REQUIRED if name not in raw.frame.columns]
+def read_points(path: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Points to predict losses at: the file as it stands, and the same as runs, of which nothing need be known.
+
+    A point without a `run_id` is called by its place in the file. Errors: `BadInput` as `read_runs`.
+    """
+    raw = read_table(path)
+    names = pl.Series("run_id", raw.places)
+    if "run_id" in raw.frame.columns:
+        names = raw.frame["run_id"].cast(pl.String).fill_null(names)
+    return raw.frame, checked(RawTable(raw.name, raw.frame.with_columns(names), raw.places), required=())
+
+
+def checked(raw: RawTable, required: tuple[str, ...] = REQUIRED) -> pl.DataFrame:
+    """A raw table as runs; `required` columns must be filled. Errors: `BadInput` as `read_runs`."""
+    missing = [name for name in required if name not in raw.frame.columns]
     if missing:
         there = ", ".join(raw.frame.columns[:40])
         near = [match for name in missing for match in get_close_matches(name, raw.frame.columns, n=1)]
@@ -47,7 +59,7 @@ def checked(raw: RawTable) -> pl.DataFrame:
             f"{hint} it with a column map: moeconomics runs import FILE --map map.yaml"
         )
     problems = Problems(raw.name, raw.places)
-    frame = complete(typed_frame(raw, problems))
+    frame = complete(typed_frame(raw, problems, required))
     find_contradictions(frame, problems)
     problems.refuse()
     return frame
