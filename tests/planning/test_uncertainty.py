@@ -1,6 +1,7 @@
 """A plan with a fitted law carries the law's draws into the choice itself."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -43,6 +44,7 @@ def test_draws_without_scatter_leave_one_choice_and_intervals_of_no_width(tmp_pa
     spread = made.uncertainty.spreads[best.rule, best.experts, best.base_experts]
     assert spread.n_active == (best.n_active, best.n_active)
     assert spread.tokens == pytest.approx((best.tokens, best.tokens))
+    assert spread.loss == pytest.approx((best.loss, best.loss))
     assert spread.usd_per_mtok_output == pytest.approx((best.usd_per_mtok_output,) * 2)
     assert made.uncertainty.next_runs == ()  # nothing is left to decide
 
@@ -54,6 +56,7 @@ def test_more_scatter_widens_every_interval_of_the_loss_optimal_models(tmp_path)
             other = much.uncertainty.spreads[key]
             assert np.ptp(one.n_active) < np.ptp(other.n_active)
             assert np.ptp(one.tokens) < np.ptp(other.tokens)
+            assert np.ptp(one.loss) < np.ptp(other.loss)
             assert np.ptp(one.usd_per_mtok_output) < np.ptp(other.usd_per_mtok_output)
 
 
@@ -93,13 +96,38 @@ def test_the_command_shows_shares_intervals_and_runs(run, tmp_path):
     code, out, _ = run("plan", "--train-flops", "5e21", "--law", path)
     assert code == 0
     assert "Chosen anew for each of the law's draws" in out
-    assert "Train next:" in out
+    assert "Train next, each given those above it: the serving cost of the 32-expert model" in out
+    assert "x its tokens" in out
+    assert not re.search(r"\de\+\d+x its tokens", out)
     code, out, _ = run("plan", "--train-flops", "5e21", "--law", path, "--json")
     found = json.loads(out)["uncertainty"]
     assert sum(found["chosen"].values()) == pytest.approx(1.0)
-    assert {"rule", "experts", "base_experts", "n_active", "tokens", "usd_per_mtok_output", "share"} <= set(
+    assert {"rule", "experts", "base_experts", "n_active", "tokens", "loss", "usd_per_mtok_output", "share"} <= set(
         found["intervals"][0]
     )
+
+
+def test_a_rule_that_no_draw_can_follow_has_no_intervals(run, tmp_path):
+    """The only draw loses by experts (ω at its upper end), so no 4-expert model keeps the dense model's loss."""
+    worse = dict(JOINT.coefficients) | {"omega": 3.0, "delta": 3.0}
+    file = FittedLaw(
+        law="joint2025",
+        coefficients=dict(JOINT.coefficients),
+        draws=[worse],
+        domain=dict(JOINT.domain),
+        data_sha256="0" * 64,
+        fit_error="made up for a test",
+    )
+    path = tmp_path / "law.json"
+    path.write_text(file.model_dump_json())
+    made = plan(train_flops=5e21, law=str(path), experts=(1, 4))
+    spread = made.uncertainty.spreads["bounded_loss", 4, 1]
+    assert spread.share == 0
+    assert spread.loss is None
+    assert spread.n_active is None
+    code, out, _ = run("plan", "--train-flops", "5e21", "--law", str(path), "--experts", "1,4")
+    assert code == 0
+    assert re.search(r"4 +bounded-loss +dense +n/a +n/a +n/a +n/a +0%", out)
 
 
 def test_a_law_file_without_noise_proposes_no_runs(tmp_path):

@@ -1,5 +1,7 @@
 """A plan for people: tables and sentences."""
 
+import numpy as np
+
 from moeconomics.cli.output import say, table
 from moeconomics.planning import ALL_LAWS, SURE, Candidate, Plan, Spread, Uncertainty, Variation
 from moeconomics.units import count_text
@@ -83,20 +85,41 @@ def _print_uncertainty(made: Plan, found: Uncertainty) -> None:
         [_kind(experts), rule.replace("_", "-"), "" if base is None else _kind(base), *_spread(one), f"{one.share:.0%}"]
         for (rule, experts, base), one in found.spreads.items()
     ]
-    columns = ["E", "rule", "base", "active", "tokens", "USD/Mtok", "draws"]
+    columns = ["E", "rule", "base", "active", "tokens", "loss", "USD/Mtok", "draws"]
     table("90 % intervals of each rule's choice over the draws", columns, rows, text_columns=3)
-    for run in found.next_runs:
-        say(
-            f"Train next: {_kind(run.experts)}, {count_text(run.n_active)} active, {count_text(run.tokens)} tokens "
-            f"({run.train_flops:.2g} FLOPs, {run.train_usd:.3g} USD): {found.question} is then known to "
-            f"±{run.deviation_after:.2g} in ln, from ±{run.deviation_before:.2g}."
-        )
+    say("")
+    if found.next_runs:
+        _print_next_runs(found)
+
+
+def _print_next_runs(found: Uncertainty) -> None:
+    rows = [
+        [
+            _kind(run.experts),
+            count_text(run.n_active),
+            count_text(run.tokens),
+            f"{run.train_flops:.2g}",
+            f"{run.train_usd:.3g}",
+            f"x {np.exp(run.deviation_before):.3g}",
+            f"x {np.exp(run.deviation_after):.3g}",
+        ]
+        for run in found.next_runs
+    ]
+    columns = ["E", "active", "tokens", "FLOPs", "USD", "before", "after"]
+    table(f"Train next, each given those above it: {found.question}, known to within a factor", columns, rows)
     say("")
 
 
 def _spread(one: Spread) -> list[str]:
-    active, tokens = ("-".join(count_text(end) for end in ends) for ends in (one.n_active, one.tokens))
-    return [active, tokens, "-".join(f"{end:.3g}" for end in one.usd_per_mtok_output)]
+    return [
+        "n/a" if ends is None else "-".join(words(end) for end in ends)
+        for ends, words in (
+            (one.n_active, count_text),
+            (one.tokens, count_text),
+            (one.loss, "{:.3f}".format),
+            (one.usd_per_mtok_output, "{:.3g}".format),
+        )
+    ]
 
 
 def _kind(experts: int) -> str:

@@ -65,7 +65,7 @@ def advise(problem: Problem, ranked: list[Candidate], all_candidates: list[Candi
     )
     dense, own = optimal.get(1), optimal.get(best.experts)
     beside = [
-        ("base", base, f"the loss-optimal {_kind_of(problem.base_experts)}"),
+        ("base", base, f"the loss-optimal {kind_of(problem.base_experts)}"),
         ("dense", dense, "the loss-optimal dense model"),
         ("own_optimum", own, f"its own loss-optimal size, {count_text(own.n_active)} active" if own else ""),
         ("next_best", ranked[1] if len(ranked) > 1 else None, "the next best choice"),
@@ -119,10 +119,11 @@ def _trust(best: Candidate) -> str:
 
 
 def _kind(candidate: Candidate) -> str:
-    return _kind_of(candidate.experts)
+    return kind_of(candidate.experts)
 
 
-def _kind_of(experts: int) -> str:
+def kind_of(experts: int) -> str:
+    """The kind of model in words."""
     return "dense model" if experts == 1 else f"{experts}-expert model"
 
 
@@ -132,13 +133,13 @@ def _compare(best: Candidate, other: Candidate, name: str) -> str:
     size = best.n_active / other.n_active
     return (
         f"Against {name}: {cost:.0%} of its serving cost, {size:.0%} of its active parameters, "
-        f"loss {loss:+.3f} nats, {best.tokens / other.tokens:.2g}x its tokens."
+        f"loss {loss:+.3f} nats, {best.tokens / other.tokens:.3g}x its tokens."
     )
 
 
 def _reason(problem: Problem, ranked: list[Candidate]) -> str:
     best = ranked[0]
-    base = _kind_of(problem.base_experts)
+    base = kind_of(problem.base_experts)
     reasons = {
         LIFETIME: (
             f"lowest training + serving cost for {count_text(problem.lifetime_tokens or 0)} output tokens at the loss "

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moeconomics.laws import INTERVAL_PERCENTILES, Law, most_informative
-from moeconomics.planning.advice import rank_choices
+from moeconomics.planning.advice import kind_of, rank_choices
 from moeconomics.planning.candidate import USD_PER_MTOK
 from moeconomics.planning.problem import Problem
 from moeconomics.planning.realised import Choice, Rungs, choices
@@ -30,15 +30,25 @@ Key = tuple[str, int, int | None]  # rule, experts, base experts
 
 @dataclass(frozen=True, kw_only=True)
 class Spread:
-    """90 % intervals over the law's draws of one rule's choice, chosen anew for each draw.
+    """90 % intervals over the law's draws of one rule's choice, chosen anew for each draw; None where no draw has one.
 
     `share`: of the draws in which the rule has a choice at all.
     """
 
-    n_active: Interval
-    tokens: Interval
-    usd_per_mtok_output: Interval
+    n_active: Interval | None
+    tokens: Interval | None
+    loss: Interval | None
+    usd_per_mtok_output: Interval | None
     share: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Drawn:
+    """What one draw of the law chooses by each rule, its own losses of those, and the experts it recommends."""
+
+    choices: dict[Key, Choice]
+    losses: dict[Key, float]
+    recommended: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,12 +95,11 @@ def uncertainty(problem: Problem, table: Rungs, found: list[Choice], ranked: lis
     if law.draws is None:
         return None
     drawn = [_choices_of(problem, table, one) for one in _laws(law)]
-    chosen = [best.experts for _, best in drawn if best is not None]
-    by_key = [{_key(choice): choice for choice in made} for made, _ in drawn]
-    question, answer = _decision(table, by_key, ranked)
+    chosen = [one.recommended for one in drawn if one.recommended is not None]
+    question, answer = _decision(table, drawn, ranked)
     return Uncertainty(
-        chosen={number: float(np.mean([one == number for one in chosen])) for number in problem.experts},
-        spreads={_key(choice): _spread(table, [made.get(_key(choice)) for made in by_key]) for choice in found},
+        chosen={number: _share([one == number for one in chosen]) for number in problem.experts},
+        spreads={_key(choice): _spread(table, drawn, _key(choice)) for choice in found},
         question=question,
         next_runs=_next_runs(problem, table, answer),
     )
@@ -106,45 +115,60 @@ def _laws(law: Law) -> list[Law]:
     ]
 
 
-def _choices_of(problem: Problem, table: Rungs, law: Law) -> tuple[list[Choice], Choice | None]:
+def _choices_of(problem: Problem, table: Rungs, law: Law) -> _Drawn:
     drawn = replace(problem, published_law=law)
     found = choices(drawn, table)
     ranked = rank_choices(drawn, table, found)
-    return found, ranked[0] if ranked else None
+    index, tokens = [choice.index for choice in found], np.array([choice.tokens for choice in found])
+    losses = np.asarray(drawn.law.loss(map_dimensions(table.shape, lambda values: values[index]), tokens))
+    keys = [_key(choice) for choice in found]
+    return _Drawn(
+        choices=dict(zip(keys, found, strict=True)),
+        losses=dict(zip(keys, map(float, losses), strict=True)),
+        recommended=ranked[0].experts if ranked else None,
+    )
+
+
+def _share(found: list[bool]) -> float:
+    return float(np.mean(found)) if found else 0.0
 
 
 def _key(choice: Choice) -> Key:
     return choice.rule, choice.experts, choice.base_experts
 
 
-def _spread(table: Rungs, drawn: list[Choice | None]) -> Spread:
-    made = [choice for choice in drawn if choice is not None]
-    index = np.array([choice.index for choice in made])
+def _spread(table: Rungs, drawn: list[_Drawn], key: Key) -> Spread:
+    made = [one.choices[key] for one in drawn if key in one.choices]
+    index = np.array([choice.index for choice in made], dtype=int)
 
-    def interval(values: NDArray[np.float64]) -> Interval:
+    def interval(values: NDArray[np.float64]) -> Interval | None:
+        if not values.size:
+            return None
         low, high = np.percentile(values, INTERVAL_PERCENTILES)
         return float(low), float(high)
 
     return Spread(
         n_active=interval(np.asarray(counts(table.shape).n_active, dtype=float)[index]),
         tokens=interval(np.array([choice.tokens for choice in made])),
+        loss=interval(np.array([one.losses[key] for one in drawn if key in one.losses])),
         usd_per_mtok_output=interval(table.usd_ER.ravel()[index] * USD_PER_MTOK),
         share=len(made) / len(drawn),
     )
 
 
-def _decision(table: Rungs, by_key: list[dict[Key, Choice]], ranked: list[Choice]) -> tuple[str, NDArray[np.float64]]:
+def _decision(table: Rungs, drawn: list[_Drawn], ranked: list[Choice]) -> tuple[str, NDArray[np.float64]]:
     """Serving cost of the recommended choice over that of the next best, each chosen anew; NaN where one is not."""
     usd = table.usd_ER.ravel()
 
     def log_usd(choice: Choice) -> NDArray[np.float64]:
-        drawn = (made.get(_key(choice)) for made in by_key)
-        return np.array([np.nan if one is None else np.log(usd[one.index]) for one in drawn])
+        made = (one.choices.get(_key(choice)) for one in drawn)
+        return np.array([np.nan if one is None else np.log(usd[one.index]) for one in made])
 
-    best = f"the serving cost of {ranked[0].experts} experts"
+    names = [kind_of(choice.experts) for choice in ranked[:2]]
+    best = f"the serving cost of the {names[0]}"
     if len(ranked) == 1:
         return best, log_usd(ranked[0])
-    return f"{best} over that of {ranked[1].experts}", log_usd(ranked[0]) - log_usd(ranked[1])
+    return f"{best} over that of the {names[1]}", log_usd(ranked[0]) - log_usd(ranked[1])
 
 
 def _next_runs(problem: Problem, table: Rungs, answer: NDArray[np.float64]) -> tuple[NextRun, ...]:
