@@ -1,8 +1,9 @@
 PYTHON ?= python3
 VENV := .venv
+VLLM := .venv-vllm
 BIN := $(VENV)/bin
 
-.PHONY: plan test check lint types figure bench clean
+.PHONY: plan test check lint types vllm-env figure bench clean
 
 plan: $(VENV)/installed  ## Plan for the setting of the paper and print it
 	$(BIN)/moeconomics plan --train-flops 5.15e21 --gpu A100-SXM-40GB --max-gpus 8 --experts 1,4,8,16,32
@@ -10,7 +11,7 @@ plan: $(VENV)/installed  ## Plan for the setting of the paper and print it
 test: $(VENV)/installed-dev  ## Run the tests
 	$(BIN)/pytest -n auto
 
-check: lint types test  ## What CI runs
+check: lint types vllm-env test  ## What CI runs
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
@@ -21,6 +22,8 @@ types: $(VENV)/installed-dev
 
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/plan.py
+
+vllm-env: $(VLLM)/installed  ## Install vLLM (CPU, 3.4 GB) in an environment of its own, for `verify-export`
 
 figure: $(VENV)/installed-dev  ## Draw the README's figure anew (needs Chromium or Chrome)
 	$(BIN)/python docs/figure.py
@@ -36,5 +39,9 @@ $(VENV)/installed-dev: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@ $(VENV)/installed
 
+$(VLLM)/installed: tools/vllm-env.sh
+	tools/vllm-env.sh $(PYTHON) $(VLLM)
+	touch $@
+
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(VLLM)
