@@ -182,8 +182,8 @@ def _print_estimate(
     say(
         f"Left: {len(left)} runs, {flops:.3g} FLOPs (matmul count, branches included): {here:.2g} hours here "
         f"(calibrated: {rates} tokens/s at the smallest and largest shape; evaluations not counted), or {hours:.2g} "
-        f"hours of one {chip.name}, {'n/a' if usd is None else f'{usd:.2g}'} USD (assumed: {mfu:.0%} of its bf16 peak, which small "
-        f"models do not reach; catalogue price)."
+        f"hours of one {chip.name}, {'n/a' if usd is None else f'{usd:.2g}'} USD (assumed: {mfu:.0%} of its bf16 peak, "
+        f"which small models do not reach; catalogue price)."
     )
 
 

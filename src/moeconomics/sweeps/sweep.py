@@ -59,8 +59,10 @@ def run_here(specs: list[RunSpec], folder: Path, *, report: Report | None = None
                 done(spec, rows)
 
 
-def run_one(spec: RunSpec, folder: Path, report: Report | None = None) -> list[dict[str, Any]] | None:
-    """Train one run; its rows, or None when it has ended already or another process holds it.
+def run_one(
+    spec: RunSpec, folder: Path, report: Report | None = None, by: Callable[..., list[dict[str, Any]]] = train
+) -> list[dict[str, Any]] | None:
+    """Train one run by `train` or what does the same; its rows, or None when it has ended or another process holds it.
 
     A run that fails by itself (divergence, too little memory) has rows with the reason and no loss. Errors: as `train`
     for what would end every run: data that can not be, a full disk.
@@ -69,7 +71,7 @@ def run_one(spec: RunSpec, folder: Path, report: Report | None = None) -> list[d
         if not held or is_finished(spec, folder):
             return None
         try:
-            return train(spec, folder, report=(lambda progress: report(spec, progress)) if report else None)
+            return by(spec, folder, report=(lambda progress: report(spec, progress)) if report else None)
         except DiskFull:
             raise
         except Exception:

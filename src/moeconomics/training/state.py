@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
+from safetensors import SafetensorError
 from transformers import PreTrainedModel
 
 from moeconomics.errors import BadInput
@@ -94,11 +95,11 @@ def disk_errors(folder: Path) -> Iterator[None]:
     """Turn a failed write, of whatever library, into `DiskFull` in words."""
     try:
         yield
-    except (OSError, RuntimeError) as error:
-        # safetensors and torch report a full disk as errors of their own
+    except (OSError, RuntimeError, SafetensorError) as error:
+        # torch reports a full disk as an error among others
         if isinstance(error, RuntimeError) and not any(word in str(error) for word in ("write", "I/O", "space")):
             raise
         raise DiskFull(
-            f"can not write to {folder}: {error}. Free some space and start the same command again: the run goes on "
-            f"from its last checkpoint"
+            f"can not write to {folder}: {error}. Free some space and start the same command again: a training run "
+            f"goes on from its last checkpoint"
         ) from error
