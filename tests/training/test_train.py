@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 from torch.nn import functional
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from moeconomics.training import RunSpec, finished_rows, train
 from moeconomics.training.losses import CHUNK, ChunkedCrossEntropy, Routing, balance_loss
+from moeconomics.training.model import Objective, build
 from moeconomics.training.schedule import learning_rate, stretches
 
 
@@ -52,6 +55,28 @@ def test_chunked_cross_entropy_is_pytorchs_with_its_gradients():
         found.append((loss.detach(), h.grad, w.grad))
     for ours, theirs in zip(*found, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-7)
+
+
+class LargestTensor(TorchDispatchMode):
+    """Elements of the largest tensor that any operation makes."""
+
+    elements = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        made = func(*args, **(kwargs or {}))
+        self.elements = max(
+            [self.elements, *(one.numel() for one in tree_leaves(made) if isinstance(one, torch.Tensor))]
+        )
+        return made
+
+
+def test_the_logits_of_a_long_batch_are_never_all_there():
+    spec = RunSpec(d_model=32, n_layers=2, tokens=(1e6,), sequence_length=1024, batch_tokens=8192)
+    objective = Objective(build(spec.shape(4000), 0, 1024), spec.plan)
+    tokens = torch.randint(0, 4000, (8, 1025))
+    with LargestTensor() as seen:
+        objective(tokens)[0].backward()
+    assert seen.elements == CHUNK * 4000  # of 8,192 x 4,000
 
 
 def test_the_balance_loss_is_1_when_balanced_and_grows_to_the_number_of_experts():
