@@ -81,7 +81,8 @@ class Routing:
 def balance_loss(routings: list[Routing]) -> Tensor:
     """E·Σ_e f_e·P_e, mean over layers (Fedus et al. 2021, arXiv 2101.03961, Eq. 4-6); 1 when perfectly balanced.
 
-    f is the load over all processes, so that data-parallel training minimises the loss of the whole batch.
+    f is the load over all processes and has no gradient, so that the gradients' mean over processes is that of the
+    whole batch. With `accumulate` it is the loss of each part by itself: the load of later parts is not known yet.
     """
     shares = [one.logits.float().softmax(-1).mean(0) for one in routings]
     losses = [share.numel() * (one.load() * share).sum() for one, share in zip(routings, shares, strict=True)]

@@ -37,6 +37,7 @@ class Objective(nn.Module):
         self.model = model
         self.recipe = recipe
         self.routings: list[Routing] = []
+        self._no_split_modules = model._no_split_modules  # what FSDP's TRANSFORMER_BASED_WRAP shards one by one
         for router in self.routers():
             router.register_forward_hook(self._record)
 
