@@ -15,7 +15,7 @@ from torch.utils._pytree import tree_leaves
 from moeconomics.training import RunSpec, finished_rows, train
 from moeconomics.training.losses import CHUNK, ChunkedCrossEntropy, Routing, balance_loss
 from moeconomics.training.model import Objective, build
-from moeconomics.training.schedule import learning_rate, stretches
+from moeconomics.training.schedule import learning_rate, stretches, total_steps
 
 
 @pytest.fixture
@@ -182,6 +182,28 @@ def test_the_command_trains_and_says_what_came_out(run, text, tmp_path):
     assert code == 0
     assert "wsd" in out
     assert "joint_lr" in out
+
+
+def test_a_tracker_of_accelerates_gets_every_loss(text, tmp_path, monkeypatch):
+    from mlflow import MlflowClient
+
+    store = (tmp_path / "mlruns").as_uri()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+    spec = spec_of(text)
+    train(spec, tmp_path / "runs", tracker="mlflow")
+    client = MlflowClient(store)
+    [tracked] = client.search_runs([one.experiment_id for one in client.search_experiments()])
+    steps = {one.step for one in client.get_metric_history(tracked.info.run_id, "loss")}
+    assert steps == set(range(total_steps(spec)))
+
+
+def test_a_tracker_that_is_not_there_is_refused(run, text, tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text(spec_of(text).model_dump_json(), encoding="utf-8")
+    code, _, err = run("train", str(path), "-o", str(tmp_path / "runs"), "--tracker", "trackio")
+    assert code == 2
+    assert "pip install trackio" in err
+    assert run("train", str(path), "-o", str(tmp_path / "runs"), "--tracker", "wanbd")[0] == 2
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """`moeconomics train` and `moeconomics recipes`. PyTorch is loaded when they run, not at every start."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -14,7 +14,7 @@ Output = Annotated[
     Path, typer.Option("-o", "--output", metavar="DIR", help="Folder of runs and corpora.", show_default=False)
 ]
 Tracker = Annotated[
-    str | None,
+    Literal["wandb", "mlflow", "tensorboard", "trackio"] | None,
     options.option("NAME", "wandb, mlflow, tensorboard or trackio, through Accelerate.", RUN, default="none"),
 ]
 

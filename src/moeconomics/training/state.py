@@ -9,6 +9,7 @@ from typing import Any
 from accelerate import Accelerator
 from safetensors import SafetensorError
 from transformers import PreTrainedModel
+from transformers.utils import logging
 
 from moeconomics.errors import BadInput
 
@@ -84,10 +85,23 @@ def save_checkpoint(model: PreTrainedModel, state: dict[str, Any], tokenizer: Pa
     half = target.with_name(f".{target.name}.half")
     shutil.rmtree(half, ignore_errors=True)
     weights = {name.removeprefix("model."): tensor for name, tensor in state.items()}
-    model.save_pretrained(half, state_dict=weights)
+    with _no_bar():
+        model.save_pretrained(half, state_dict=weights)
     shutil.copy(tokenizer, half / "tokenizer.json")
     shutil.rmtree(target, ignore_errors=True)
     half.rename(target)
+
+
+@contextmanager
+def _no_bar() -> Iterator[None]:
+    """Without transformers' progress bar, which would break ours."""
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 @contextmanager

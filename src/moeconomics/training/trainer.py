@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from accelerate.tracking import get_available_trackers
 from torch.distributed.fsdp import FSDPModule, register_fsdp_forward_method
 
 from moeconomics.errors import BadInput
@@ -32,6 +33,8 @@ class Trainer:
     def __init__(self, spec: RunSpec, vocab_size: int, *, home: Path | None = None, tracker: str | None = None):
         self.spec = spec
         self.shape = spec.shape(vocab_size)
+        if tracker and tracker not in map(str, get_available_trackers()):  # Accelerate would go on without it
+            raise BadInput(f"tracker {tracker} is not installed: pip install {tracker}")
         # Accelerate keeps the first run's precision for the whole process; a sweep may change it between runs.
         AcceleratorState._reset_state()
         self.accelerator = Accelerator(
@@ -48,7 +51,7 @@ class Trainer:
                 f"{parts * spec.sequence_length}"
             )
         if tracker:
-            self.accelerator.init_trackers("moeconomics", config={"spec": spec.model_dump_json()})
+            _start(tracker, self.accelerator, spec)
         self.peak = spec.peak_lr(self.shape)
         model = build(self.shape, spec.seed, spec.sequence_length)
         torch.compiler.reset()  # else a sweep's later shapes meet the limit of 8 compilations and run uncompiled
@@ -92,6 +95,13 @@ class Trainer:
         if self.objective.has_bias():
             self.objective.move_bias()
         return value
+
+
+def _start(tracker: str, accelerator: Accelerator, spec: RunSpec) -> None:
+    try:
+        accelerator.init_trackers("moeconomics", config={"spec": spec.model_dump_json()})
+    except Exception as error:  # each tracker raises its own
+        raise BadInput(f"tracker {tracker}: {error}") from error
 
 
 def _decayed(objective: Objective, weight_decay: float) -> list[dict[str, Any]]:
