@@ -189,6 +189,7 @@ def test_a_tracker_of_accelerates_gets_every_loss(text, tmp_path, monkeypatch):
 
     store = (tmp_path / "mlruns").as_uri()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     spec = spec_of(text)
     train(spec, tmp_path / "runs", tracker="mlflow")
     client = MlflowClient(store)
