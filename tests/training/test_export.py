@@ -69,13 +69,19 @@ def test_an_export_opens_in_transformers_as_it_was_trained(run, text, tmp_path, 
     assert logits["words"] == "128 positions"
 
 
+def scale(folder, factor, *parts):
+    """Multiply the weights that have one of `parts` in their names."""
+    weights = load_file(folder / "model.safetensors")
+    for name in weights:
+        if any(part in name for part in parts):
+            weights[name] *= factor
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+
+
 def test_changed_weights_are_found(run, text, tmp_path):
     export_model(trained(text, tmp_path / "runs"), tmp_path / "served")
-    path = tmp_path / "served" / "model.safetensors"
-    weights = load_file(path)
-    weights["model.layers.1.mlp.experts.3.down_proj.weight"] *= 1.5
-    save_file(weights, path, {"format": "pt"})
-    code, out, err = run("verify-export", str(path.parent), "--without-vllm")
+    scale(tmp_path / "served", 1.5, "layers.1.mlp.experts.3.down_proj")
+    code, out, err = run("verify-export", str(tmp_path / "served"), "--without-vllm")
     assert code == 2
     assert "NO" in out
     assert "is not what was trained" in err
@@ -173,7 +179,9 @@ def test_vllm_serves_what_was_trained(run, text, tmp_path, vllm, name):
 
 @pytest.mark.vllm
 def test_vllm_that_serves_another_model_is_found(run, text, tmp_path, vllm):
-    export_model(trained(text, tmp_path / "runs", **ARCHITECTURES["deepseek"]), tmp_path / "served")
+    checkpoint = trained(text, tmp_path / "runs", **ARCHITECTURES["deepseek"]) / "models" / "20"
+    scale(checkpoint, 30, "mlp.gate.weight", "down_proj")  # after so little training experts and router decide nothing
+    export_model(checkpoint, tmp_path / "served")
     path = tmp_path / "served" / "config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
     del config["scoring_func"]  # vLLM then takes a softmax where training had sigmoids; transformers never reads it

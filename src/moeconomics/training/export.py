@@ -26,7 +26,7 @@ from moeconomics.training.state import disk_errors
 
 PROMPTS, PROMPT_TOKENS, NEW_TOKENS = 8, 16, 32
 # Float32 logits of order 10 are sums with errors of about 1e-6 each, which differ between kernels and machines; the
-# largest difference seen between transformers and vLLM was 3e-6. A changed weight moves logits by 1e-3 and more.
+# largest difference seen between transformers and vLLM was 3e-6.
 NOISE = 1e-4
 _RECORD = "verification.npz"  # not safetensors: vLLM loads every file of that kind as weights
 
