@@ -22,16 +22,13 @@ from transformers import AutoModelForCausalLM, GenerationConfig, PreTrainedModel
 
 from moeconomics.errors import BadInput
 from moeconomics.training.data.tokenizer import end_of_document
-from moeconomics.training.state import disk_errors
+from moeconomics.training.state import disk_errors, no_bar
 
 PROMPTS, PROMPT_TOKENS, NEW_TOKENS = 8, 16, 32
 # Float32 logits of order 10 are sums with errors of about 1e-6 each, which differ between kernels and machines; the
 # largest difference seen between transformers and vLLM was 3e-6.
 NOISE = 1e-4
 _RECORD = "verification.npz"  # not safetensors: vLLM loads every file of that kind as weights
-
-# What vLLM must be told of an architecture and transformers never asks, as DeepSeek's own config.json says it.
-_SAID_TO_VLLM = {"deepseek_v3": {"topk_method": "noaux_tc", "scoring_func": "sigmoid"}}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,8 +70,7 @@ def export_model(run: Path, target: Path) -> Path:
     _refuse_other_content(target)
     model, tokenizer = _open(checkpoint), Tokenizer.from_file(str(checkpoint / "tokenizer.json"))
     end = end_of_document(tokenizer, str(checkpoint))
-    for name, value in {"bos_token_id": end, "eos_token_id": end, **_said_to_vllm(model)}.items():
-        setattr(model.config, name, value)
+    model.config.bos_token_id = model.config.eos_token_id = end
     model.generation_config = GenerationConfig(bos_token_id=end, eos_token_id=end)  # type: ignore[no-untyped-call]
     word = tokenizer.id_to_token(end)
     # Training begins every document after an end of document, so that token is also the one to begin with.
@@ -90,7 +86,7 @@ def export_model(run: Path, target: Path) -> Path:
     )
     logits = _logits(model, tokens)
     half = target.with_name(f".{target.name}.half")
-    with disk_errors(target):
+    with disk_errors(target), no_bar():
         shutil.rmtree(half, ignore_errors=True)
         model.save_pretrained(half)
         fast.save_pretrained(half)
@@ -182,10 +178,6 @@ def _open(folder: Path) -> PreTrainedModel:
         return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise BadInput(f"transformers can not open {folder}: {error}") from error
-
-
-def _said_to_vllm(model: PreTrainedModel) -> dict[str, str]:
-    return _SAID_TO_VLLM.get(model.config.model_type, {})
 
 
 @torch.no_grad()

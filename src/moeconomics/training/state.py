@@ -85,7 +85,7 @@ def save_checkpoint(model: PreTrainedModel, state: dict[str, Any], tokenizer: Pa
     half = target.with_name(f".{target.name}.half")
     shutil.rmtree(half, ignore_errors=True)
     weights = {name.removeprefix("model."): tensor for name, tensor in state.items()}
-    with _no_bar():
+    with no_bar():
         model.save_pretrained(half, state_dict=weights)
     shutil.copy(tokenizer, half / "tokenizer.json")
     shutil.rmtree(target, ignore_errors=True)
@@ -93,7 +93,7 @@ def save_checkpoint(model: PreTrainedModel, state: dict[str, Any], tokenizer: Pa
 
 
 @contextmanager
-def _no_bar() -> Iterator[None]:
+def no_bar() -> Iterator[None]:
     """Without transformers' progress bar, which would break ours."""
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]

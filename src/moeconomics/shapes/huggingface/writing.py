@@ -206,6 +206,9 @@ def _deepseek_v3(shape: ModelShape) -> dict[str, Any] | None:
         "topk_group": 1,
         "norm_topk_prob": True,
         "routed_scaling_factor": 1.0,
+        # As DeepSeek's own config.json: transformers never asks, and vLLM would take a softmax and no bias.
+        "topk_method": "noaux_tc",
+        "scoring_func": "sigmoid",
     }
 
 
