@@ -88,6 +88,60 @@ def test_the_same_seed_gives_the_same_file(run, runs, tmp_path):
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
+def test_points_need_no_losses_and_gain_four_columns(run, tmp_path):
+    """Published coefficients, so no interval; the second point lies 6 times beyond the law's 80B tokens."""
+    points, out = tmp_path / "points.csv", tmp_path / "out.csv"
+    points.write_text("n_active,n_experts,tokens,remark\n1.0e8,1,1e10,mine\n1.0e8,8,5e11,\n")
+    code, printed, _ = run("predict", "joint2025", "--csv", str(points), "-o", str(out))
+    assert code == 0
+    assert "1 outside the data" in printed
+    lines = out.read_text().splitlines()
+    assert lines[0] == "n_active,n_experts,tokens,remark,pred_loss,pred_low,pred_high,extrapolated"
+    law = get_law("joint2025")
+    expected = law.loss_of(law.coefficients, {"n_active": 1e8, "experts": 1.0, "tokens": 1e10})
+    assert lines[1].startswith("1.0e8,1,1e10,mine,")
+    assert float(lines[1].split(",")[4]) == pytest.approx(expected, rel=1e-12)
+    assert lines[1].endswith(",,,false")
+    assert lines[2].endswith(",,,true")
+
+
+@pytest.mark.parametrize(
+    ("law", "points", "message"),
+    [
+        ("yun2024", "n_params,n_experts,tokens\n1e8,1,1e10\n", "printed no coefficients"),
+        ("ling2025", "n_params,n_experts,tokens\n1e8,1,1e10\n", "not a loss"),
+        ("joint2025", "n_active,n_experts\n1e8,1\n", "the runs do not give tokens for 1 of 1 rows (first: line 2)"),
+        ("joint2025", "n_active,n_experts,tokens\n1e8,1,0\n", "line 2, tokens"),
+    ],
+)
+def test_points_that_have_no_prediction_are_refused(run, tmp_path, law, points, message):
+    path = tmp_path / "points.csv"
+    path.write_text(points)
+    code, _, err = run("predict", law, "--csv", str(path), "-o", str(tmp_path / "out.csv"))
+    assert code == 2
+    assert message in err
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_dense_runs_under_a_law_of_experts_are_answered_with_what_they_can_not_say(run, runs, tmp_path):
+    """No run depends on six coefficients: the condition is infinite, which JSON has no number for."""
+    only = tmp_path / "dense.csv"
+    pl.read_csv(runs).filter(pl.col("n_experts") == 1).pipe(lambda frame: pl.concat([frame, frame.with_columns(
+        pl.col("run_id") + "-2", pl.col("tokens") * 2)])).write_csv(only)  # fmt: skip
+    code, printed, _ = run("fit", str(only), "--bootstrap", "0", "--json")
+    assert code == 0
+    answer = json.loads(printed)
+    assert answer["condition"] is None or answer["condition"] > 1e10
+    assert "e_max" in answer["not_identified"]
+    assert all("--bootstrap names a run that would" in one for one in answer["warnings"] if "not identified" in one)
+
+
+def test_a_law_without_experts_says_that_it_takes_all_runs_as_dense(run, runs):
+    code, printed, _ = run("fit", str(runs), "--law", "chinchilla2022", "--bootstrap", "0")
+    assert code == 0
+    assert "no variable for experts: 36 rows count as of 1, and are not" in printed
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -95,6 +149,13 @@ def test_the_same_seed_gives_the_same_file(run, runs, tmp_path):
         (["RUNS", "--law", "joint2026"], "Did you mean 'joint2025'"),
         (["RUNS", "--law", "ling2025"], "can not be fitted"),
         (["RUNS", "--holdout", "largest"], "Did you mean 'largest-n'"),
+        (["RUNS", "--law", "law.json"], "fit its form by name"),
+        (["RUNS", "--compare", "joint2025"], "a law can not be compared with itself"),
+        (["RUNS", "--budget", "1e20"], "give their number too, as --next-runs 3"),
+        (["RUNS", "--next-runs", "2"], "--next-runs needs the bootstrap's draws"),
+        (["RUNS", "-o", "law.csv"], "a file named .json"),
+        (["RUNS", "-o", "/proc/none/law.json"], "can not write to /proc/none"),
+        (["RUNS", "--plot", "RUNS"], "can not write to"),
         (["RUNS", "--delta", "-1"], "delta -1 must be 0"),
         (["RUNS", "--delta", "nan"], "delta nan must be 0"),
     ],

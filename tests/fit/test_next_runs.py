@@ -104,7 +104,7 @@ def test_a_coefficient_of_tokens_needs_runs_with_other_token_counts():
     law = get_law("joint2025")
     only = table("joint2025", np.geomspace(5e7, 2e9, 12), [1, 4, 16, 64], [1e10])
     one = room.bootstrap(room.fit(room.rows_of(only, law)), 200, np.random.default_rng(0))
-    missing = room.identify(one).not_identified
+    missing = room.identify(one, room.profile(one)).not_identified
     assert missing
     telling = [room.identifying(one, name) for name in missing]
     assert any(run is not None and run.variables["tokens"] > 1e10 for run in telling)

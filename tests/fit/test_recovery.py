@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from moeconomics.errors import BadInput
-from moeconomics.fit import Rows, bootstrap, compare, fit, holdout, identify, predict, rows_of
+from moeconomics.fit import Rows, bootstrap, compare, fit, fit_from, holdout, identify, predict, profile, rows_of
 from moeconomics.laws import get_law, published_laws
 from moeconomics.runs import load_runs
 
@@ -157,8 +157,8 @@ def test_curves_prefer_the_joint_law_to_the_papers(curves):
     yun = fit(rows_of(curves, get_law("yun2024")), delta=None)
     assert joint.rmsle <= 0.0054
     assert yun.rmsle <= 0.016
-    assert "c" in identify(joint).not_identified
-    assert "f" in identify(yun).not_identified
+    assert "c" in identify(joint, profile(joint)).not_identified
+    assert "f" in identify(yun, profile(yun)).not_identified
     # To the digits the README prints.
     assert round(holdout(joint, "largest-n").rmsle_test, 3) <= 0.014
     assert round(holdout(yun, "largest-n").rmsle_test, 3) <= 0.033
@@ -211,6 +211,72 @@ def test_prediction_intervals_cover_the_truth():
         low, high = np.percentile(law.loss_of(draws, far), (5, 95))
         covered += low <= expected <= high
     assert 0.84 <= covered / 300 <= 0.96
+
+
+def dense_rows(name, count, seed=0):
+    """Dense runs of a law with 0.5 % noise, spread over size and tokens."""
+    law, generator = get_law(name), np.random.default_rng(seed)
+    size, tokens = (np.exp(generator.uniform(*np.log(ends), count)) for ends in ((3e7, 3e9), (1e9, 1e11)))
+    variables = {variable: size if variable.startswith("n_") else np.ones(count) for variable in law.variables}
+    variables["tokens"] = tokens
+    loss = np.asarray(law.loss_of(law.coefficients, variables)) * np.exp(0.005 * generator.standard_normal(count))
+    return Rows(
+        law=law,
+        names=tuple(map(str, range(count))),
+        variables=variables,
+        loss=loss,
+        group=np.arange(count),
+        compute=6 * size * tokens,
+        notes=(),
+    )
+
+
+@pytest.mark.parametrize("draws", [0, 100])
+def test_dense_runs_identify_nothing_of_experts_whatever_the_bootstrap_says(draws):
+    """Refits stay where they start along what no run depends on, so bootstrap intervals of it look narrow."""
+    one = fit(dense_rows("joint2025", 40))
+    one = bootstrap(one, draws, np.random.default_rng(0)) if draws else one
+    missing = identify(one, profile(one)).not_identified
+    assert {"delta", "gamma", "omega", "zeta", "e_start", "e_max"} <= missing.keys()
+    assert not {"alpha", "c"} & missing.keys()
+
+
+def test_an_estimate_at_an_end_of_its_range_can_leave_it_in_another_fit():
+    """Where a solver ran to the end the slope vanishes: a refit from there would stay, and look certain."""
+    one = fit(dense_rows("chinchilla2022", 60))
+    coordinates = one.minima.coordinates.copy()
+    coordinates[:, one.space.names.index("e")] = -290.0
+    stuck = replace(one, minima=replace(one.minima, coordinates=coordinates))
+    assert fit_from(stuck, one.rows).coefficients == pytest.approx(one.coefficients, rel=1e-4)
+    drawn = bootstrap(stuck, 20, np.random.default_rng(0)).draws["e"]
+    assert np.ptp(drawn) > 0.01
+
+
+@pytest.mark.parametrize(("count", "draws", "words"), [(9, 100, "which takes 10"), (40, 5, "ask for 20 or more")])
+def test_a_bootstrap_that_could_not_be_believed_is_refused(count, draws, words):
+    one = fit(dense_rows("chinchilla2022", count))
+    with pytest.raises(BadInput, match=words):
+        bootstrap(one, draws, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("delta", [1e-12, 0.0, -1.0, float("nan"), float("inf")])
+def test_a_delta_that_the_solver_can_not_see_is_refused(delta):
+    with pytest.raises(BadInput, match=r"must be 0 \(squared log error\) or a number from 1e-06 on"):
+        fit(dense_rows("chinchilla2022", 10), delta=delta)
+
+
+def test_the_smallest_delta_still_finds_the_least_absolute_residuals():
+    rows = dense_rows("chinchilla2022", 40)
+    small, usual = fit(rows, delta=1e-6), fit(rows, delta=1e-3)
+    absolute = [np.abs(one.residuals()).sum() for one in (small, usual)]
+    assert absolute[0] <= absolute[1]
+    assert small.rmsle < 1.1 * usual.rmsle
+
+
+def test_a_law_is_not_compared_with_itself():
+    one = fit(dense_rows("chinchilla2022", 40))
+    with pytest.raises(BadInput, match="can not be compared with itself"):
+        compare([one, one], "largest-compute")
 
 
 def test_refusals_name_the_reason(chinchilla):

@@ -11,9 +11,10 @@ from moeconomics.cli.fit_text import FitAnswer, answer_json, print_fit
 from moeconomics.cli.output import print_json, progress_bar, say, write_files
 from moeconomics.errors import BadInput
 from moeconomics.laws import get_law
-from moeconomics.runs import load_runs, write_runs
+from moeconomics.runs import load_runs, read_points, write_table
 
 FIT, SCORE = "Fit", "Scores"
+ADDED = ("pred_loss", "pred_low", "pred_high", "extrapolated")
 
 Runs = Annotated[
     str,
@@ -27,7 +28,7 @@ def fit(
     output: Annotated[
         Path | None, options.option("FILE.json", "Write the fitted law.", FIT, "-o", "--output", default="nothing")
     ] = None,
-    delta: Annotated[float, options.option("D", "Huber's delta on ln loss; 0 is the squared log error.", FIT)] = 1e-3,
+    delta: Annotated[float, options.option("D", "Huber's delta on ln loss; 0: squared log error.", FIT)] = 1e-3,
     bootstrap: Annotated[
         int, typer.Option(metavar="N", min=0, max=100_000, help="Bootstrap draws.", rich_help_panel=FIT)
     ] = 1000,
@@ -65,25 +66,30 @@ def fit(
     `moeconomics fit runs.csv --law joint2025 --next-runs 3 --budget 1e19`
     """
     room = _room()
-    if delta < 0 or not np.isfinite(delta):
-        raise BadInput(f"delta {delta:g} must be 0 (squared log error) or a positive number such as 0.001")
-    if budget is not None and not 0 < budget < np.inf:
-        raise BadInput(f"budget {budget:g} must be a positive number of training FLOPs, as 1e19")
+    _check(law, output, bootstrap, next_runs, budget)
+    for kind in holdout or []:
+        room.check_kind(kind)
+    for folder in [path for path in (output and output.parent, plot) if path is not None]:
+        write_files(folder, {})  # what can not be written is said before the work
     frame = load_runs(runs)
     width = delta or None
+    others = [room.rows_of(frame, get_law(name)) for name in dict.fromkeys(compare or []) if name != law]
+    if compare and not others:
+        raise BadInput(f"--compare {law}: a law can not be compared with itself; give another")
     with progress_bar("fitting") as advance:
-        stages = 3 + len(holdout or []) + len(compare or [])
+        stages = 3 + len(holdout or []) + len(others)
         advance(0, stages, law)
         one = room.fit(room.rows_of(frame, get_law(law)), delta=width)
         advance(1, stages, "bootstrap")
         generator = np.random.default_rng(seed)
         one = room.bootstrap(one, bootstrap, generator) if bootstrap else one
         advance(2, stages, "profiles")
-        identified = room.identify(one)
+        profiles = room.profile(one)
+        identified = room.identify(one, profiles)
         answer = FitAnswer(
             fit=one,
             identified=identified,
-            profiles=room.profile(one),
+            profiles=profiles,
             missing={name: room.identifying(one, name) for name in identified.not_identified},
             groups=room.isoflop(one, generator),
             proposed=room.next_runs(one, next_runs, np.inf if budget is None else budget) if next_runs else None,
@@ -91,14 +97,14 @@ def fit(
         for done, kind in enumerate(holdout or [], start=3):
             advance(done, stages, kind)
             answer.scores.extend(room.holdouts(one, kind))
-        if compare:
+        if others:
             fits = [one]
-            for name in compare:
-                advance(stages - 1, stages, name)
-                if name != law:
-                    fits.append(room.fit(room.rows_of(frame, get_law(name)), delta=width))
+            for done, rows in enumerate(others, start=3 + len(holdout or [])):
+                advance(done, stages, rows.law.name)
+                fits.append(room.fit(rows, delta=width))
             kind = next((kind for kind in holdout or [] if kind in room.HOLDOUTS), "largest-compute")
             answer.compared = room.compare(fits, kind)
+        advance(stages, stages, "done")
     if output is not None:
         content = room.fitted_file(one, room.sha256_of(frame)).model_dump_json()
         write_files(output.parent, {output.name: content + "\n"})
@@ -116,7 +122,10 @@ def fit(
 def predict(
     law: Annotated[str, typer.Argument(metavar="LAW", help="Fitted-law file, or a law's name.", show_default=False)],
     points: Annotated[
-        Path, typer.Option("--csv", metavar="POINTS", help="Points in the runs format.", show_default=False)
+        Path,
+        typer.Option(
+            "--csv", metavar="POINTS", help="Points in the runs format; losses are not needed.", show_default=False
+        ),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Table to write.", show_default=False)],
 ) -> None:
@@ -124,10 +133,25 @@ def predict(
 
     Example: `moeconomics predict law.json --csv points.csv -o out.csv`
     """
-    found = _room().predict(get_law(law), load_runs(str(points)))
-    write_runs(found, output)
+    given, known = read_points(points)
+    found = _room().predict(get_law(law), known)
+    write_table(given.with_columns(found[name] for name in ADDED), output)
     outside = int(found["extrapolated"].sum())
     say(f"{found.height} predictions written to {output}; {outside} outside the data of the law.")
+
+
+def _check(law: str, output: Path | None, bootstrap: int, next_runs: int, budget: float | None) -> None:
+    """Refuse what does not go together before any work. Errors: `BadInput`."""
+    if law.endswith(".json"):
+        raise BadInput(f"law {law} is a fitted law; fit its form by name, as --law joint2025")
+    if output is not None and output.suffix != ".json":
+        raise BadInput(f"--output {output}: a law is written to a file named .json, as law.json")
+    if budget is not None and not 0 < budget < np.inf:
+        raise BadInput(f"budget {budget:g} must be a positive number of training FLOPs, as 1e19")
+    if budget is not None and not next_runs:
+        raise BadInput("--budget is what the next runs may cost: give their number too, as --next-runs 3")
+    if next_runs and not bootstrap:
+        raise BadInput("--next-runs needs the bootstrap's draws: ask for some, as --bootstrap 1000")
 
 
 def _plot(answer: FitAnswer, folder: Path) -> str | None:

@@ -11,6 +11,8 @@ from moeconomics.units import count_text
 if TYPE_CHECKING:
     from moeconomics.fit import Comparison, Decision, Fit, Holdout, Identification, IsoFlop, NextRun
 
+OUTLIERS_NAMED = 10  # in words; the JSON has all
+
 
 @dataclass(kw_only=True)
 class FitAnswer:
@@ -36,13 +38,13 @@ def answer_json(answer: FitAnswer) -> dict[str, Any]:
         "profile_intervals": {name: list(ends) for name, ends in answer.profiles.items()},
         "rmsle": one.rmsle,
         "objective": one.objective,
-        "aic": one.aic,
+        "aic": _known(one.aic),
         "n_rows": len(one.rows),
         "convergence": _words(one),
         "share_best": one.share_best,
-        "condition": identified.condition,
+        "condition": _known(identified.condition),
         "correlation": {
-            name: dict(zip(one.space.names, map(float, row), strict=True))
+            name: dict(zip(one.space.names, (_known(float(value)) for value in row), strict=True))
             for name, row in zip(one.space.names, identified.correlation, strict=True)
         },
         "not_identified": identified.not_identified,
@@ -62,7 +64,12 @@ def answer_json(answer: FitAnswer) -> dict[str, Any]:
         else {
             "verdict": answer.compared[1],
             "laws": [
-                {"law": score.law, "rmsle": score.rmsle, "aic": score.aic, "rmsle_test": score.held_out.rmsle_test}
+                {
+                    "law": score.law,
+                    "rmsle": score.rmsle,
+                    "aic": _known(score.aic),
+                    "rmsle_test": score.held_out.rmsle_test,
+                }
                 for score in answer.compared[0]
             ],
         },
@@ -81,10 +88,10 @@ def print_fit(answer: FitAnswer) -> None:
     rows = [
         [
             name,
-            f"{value:.6g}",
-            *(f"{end:.4g}" for end in one.intervals.get(name, ())),
+            _value(one, name, value, 6),
+            *(_value(one, name, end, 4) for end in one.intervals.get(name, ())),
             *["n/a"] * (0 if one.draws else 2),
-            *("open" if end is None else f"{end:.4g}" for end in answer.profiles[name]),
+            *("open" if end is None else _value(one, name, end, 4) for end in answer.profiles[name]),
             "not identified" if name in identified.not_identified else "",
         ]
         for name, value in one.coefficients.items()
@@ -98,13 +105,14 @@ def print_fit(answer: FitAnswer) -> None:
             for score in answer.scores
         ]
         table("Held out", ["kind", "rows fitted", "RMSLE", "rows held out", "RMSLE there"], held)
+        say("")
     if answer.compared is not None:
         shown = [
             [score.law, f"{score.rmsle:.4g}", f"{score.aic:.1f}", f"{score.held_out.rmsle_test:.4g}"]
             for score in answer.compared[0]
         ]
         table("Laws", ["law", "RMSLE", "AIC", "RMSLE held out"], shown)
-        say(answer.compared[1], "bold")
+        say(f"{answer.compared[1]}\n", "bold")
     if answer.groups:
         _print_isoflop(answer.groups)
     _print_runs(answer)
@@ -120,14 +128,15 @@ def _words(one: "Fit") -> str:
 def _warnings(answer: FitAnswer) -> list[str]:
     one = answer.fit
     warnings = list(one.rows.notes)
-    warnings += [f"{name} ends at the {end} end of its range" for name, end in one.at_ends.items()]
     for name, why in answer.identified.not_identified.items():
         run = answer.missing[name]
         by = "no single run within reach would" if run is None else f"a run that would tell most: {_run_words(run)}"
+        by = by if one.draws else "--bootstrap names a run that would"
         warnings.append(f"{name} is not identified by this data: {why}; {by}")
     outliers = one.outliers()
     if outliers:
-        warnings.append(f"{len(outliers)} outliers, kept in the fit: {', '.join(outliers[:10])}")
+        named = ", ".join(outliers[:OUTLIERS_NAMED]) + ("" if len(outliers) <= OUTLIERS_NAMED else ", ...")
+        warnings.append(f"outliers, kept in the fit: {len(outliers)} ({named})")
     if not one.converged:
         warnings.append("the solver did not converge")
     warnings += [
@@ -171,8 +180,8 @@ def _print_isoflop(groups: "list[IsoFlop]") -> None:
         ]
         for group in groups
     ]
-    columns = ["E", "FLOPs", "runs", "parabola (90 %)", "direct (90 %)", "bias of the parabola"]
-    table("isoFLOP groups: size of lowest loss, in the law's N", columns, rows)
+    columns = ["E", "FLOPs", "runs", "parabola (90 %)", "direct (90 %)", "bias"]
+    table("isoFLOP groups: size of lowest loss in the law's N; bias of the parabola on the fitted law", columns, rows)
     for one in exponents(groups):
         say(
             f"N_opt ~ C^a{_of_experts(one.experts)}, {one.method}: a = {one.a:.3f} ({one.low:.3f} to {one.high:.3f}) "
@@ -196,10 +205,20 @@ def _print_runs(answer: FitAnswer) -> None:
         for run in found
     ]
     table("Each given those above it; the size is known to within a factor", ["run", "FLOPs", "before", "after"], rows)
+    say("")
 
 
 def _run_words(run: "NextRun") -> str:
-    return ", ".join(f"{name} {count_text(value)}" for name, value in run.variables.items())
+    return ", ".join(
+        f"{name} {f'{value:g}' if name == 'experts' else count_text(value)}" for name, value in run.variables.items()
+    )
+
+
+def _value(one: "Fit", name: str, value: float, digits: int) -> str:
+    """A coefficient; what is nothing beside its allowed range, as 1e-127 where a range begins at 0, is 0."""
+    column = one.space.names.index(name)
+    nothing = 1e-9 * (one.space.high[column] - one.space.low[column])
+    return "0" if not one.space.log[column] and abs(value) < nothing else f"{value:.{digits}g}"
 
 
 def _of_experts(experts: float) -> str:

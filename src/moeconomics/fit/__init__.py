@@ -7,8 +7,8 @@ Theory: Yun et al. 2024 (arXiv 2404.02852) App. D; Hoffmann et al. 2022 App. D.4
 
 from moeconomics.fit.compare import Comparison, compare
 from moeconomics.fit.fit import PAPER_DELTA, Fit, bootstrap, fit, fit_from, rmsle
-from moeconomics.fit.holdout import HOLDOUTS, ONE_LEFT_OUT, Holdout, holdout, holdouts
-from moeconomics.fit.identify import Identification, identify
+from moeconomics.fit.holdout import HOLDOUTS, ONE_LEFT_OUT, Holdout, check_kind, holdout, holdouts
+from moeconomics.fit.identify import Identification, Interval, identify
 from moeconomics.fit.isoflop import Exponents, IsoFlop, Optimum, exponents, isoflop
 from moeconomics.fit.next_runs import Decision, NextRun, decision_of, identifying, next_runs
 from moeconomics.fit.predict import fitted_file, predict, sha256_of
@@ -25,11 +25,13 @@ __all__ = [
     "Fit",
     "Holdout",
     "Identification",
+    "Interval",
     "IsoFlop",
     "NextRun",
     "Optimum",
     "Rows",
     "bootstrap",
+    "check_kind",
     "compare",
     "decision_of",
     "exponents",

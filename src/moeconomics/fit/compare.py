@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from moeconomics.errors import BadInput
 from moeconomics.fit.fit import Fit
 from moeconomics.fit.holdout import Holdout, holdout
 
@@ -19,7 +20,12 @@ class Comparison:
 
 
 def compare(fits: list[Fit], kind: str) -> tuple[list[Comparison], str]:
-    """Score fits of different laws to the same runs, best extrapolation first, and say which to take."""
+    """Score fits of different laws to the same runs, best extrapolation first, and say which to take.
+
+    Errors: `BadInput` for fewer than two laws, or as `holdout`.
+    """
+    if len({one.rows.law.name for one in fits}) < 2:
+        raise BadInput(f"{fits[0].rows.law.name} can not be compared with itself; give another law")
     scores = sorted(
         (Comparison(law=one.rows.law.name, rmsle=one.rmsle, aic=one.aic, held_out=holdout(one, kind)) for one in fits),
         key=lambda score: score.held_out.rmsle_test,

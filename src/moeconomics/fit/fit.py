@@ -15,6 +15,8 @@ from moeconomics.laws import INTERVAL_PERCENTILES, Law
 
 PAPER_DELTA = 1e-3  # Huber's δ on ln loss: Hoffmann et al. 2022 and Yun et al. 2024, App. D
 REACHED = 1e-4  # relative: a start within this of the best objective has reached it
+LEAST_DRAWS = 20  # the 5th and 95th percentile of fewer are its ends
+LEAST_DELTA = 1e-6  # below it the objective is lost in the solver's tolerance; no loss is measured that well
 OUTLIER = 4.0  # residuals beyond this many robust standard deviations are named; 1 in 16,000 of normal errors
 
 
@@ -79,7 +81,12 @@ class Fit:
 
 
 def fit(rows: Rows, *, delta: float | None = PAPER_DELTA) -> Fit:
-    """Fit the law of `rows` from its grid of starts: Huber's δ on ln loss, or squared ln loss where δ is None."""
+    """Fit the law of `rows` from its grid of starts: Huber's δ on ln loss, or squared ln loss where δ is None.
+
+    Errors: `BadInput` for a δ that is no number from `LEAST_DELTA` on.
+    """
+    if delta is not None and not LEAST_DELTA <= delta < np.inf:
+        raise BadInput(f"delta {delta:g} must be 0 (squared log error) or a number from {LEAST_DELTA:g} on, as 0.001")
     law = rows.law
     space = Space.of(law.parameters)
     starts = space.coordinates(grid(law.parameters))
@@ -89,7 +96,7 @@ def fit(rows: Rows, *, delta: float | None = PAPER_DELTA) -> Fit:
 
 def fit_from(one: Fit, rows: Rows) -> Fit:
     """Fit other rows of the same law, starting where the starts of `one` ended."""
-    minima = minimise(_problem(one), data_of(rows), one.minima.coordinates)
+    minima = minimise(_problem(one), data_of(rows), one.space.inside(one.minima.coordinates))
     return _fit(rows, one.space, one.delta, minima, len(one.minima.coordinates))
 
 
@@ -98,14 +105,20 @@ def bootstrap(one: Fit, draws: int, generator: np.random.Generator) -> Fit:
 
     Refits to n drawn groups scatter too little by √((n − k)/n) for k coefficients, as residuals do; so n − k groups are
     drawn (the m-out-of-n bootstrap, Bickel, Götze & van Zwet 1997, whose scatter goes as 1/√m).
-    Errors: `BadInput` for no more groups than coefficients.
+    Errors: `BadInput` for fewer than `LEAST_DRAWS`, or where fewer groups than coefficients would be drawn: such
+    refits stay where they start, and would look certain.
     """
+    if draws < LEAST_DRAWS:
+        raise BadInput(f"{draws} bootstrap draws have no 90 % interval; ask for {LEAST_DRAWS} or more, or for 0")
     groups, count = int(one.rows.group.max()) + 1, len(one.space.names)
-    if groups <= count:
-        raise BadInput(f"{groups} independent runs are too few for a bootstrap of {count} coefficients; use 0 draws")
+    if groups < 2 * count:
+        raise BadInput(
+            f"{groups} independent runs are too few for a bootstrap of {count} coefficients, which takes {2 * count}; "
+            f"use --bootstrap 0: the profile intervals remain"
+        )
     times = generator.multinomial(groups - count, np.full(groups, 1 / groups), size=draws)
     weights = times[:, one.rows.group].astype(float)
-    best = one.minima.coordinates[0]
+    best = one.space.inside(one.minima.coordinates[0])
     found = refit(_problem(one), data_of(one.rows), best, weights)
     return replace(one, draws=_coefficients(one.space, found))
 

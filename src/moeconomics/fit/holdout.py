@@ -56,6 +56,12 @@ ONE_LEFT_OUT: dict[str, Callable[[Rows], NDArray[np.float64] | None]] = {
 MOST_GROUPS = 40  # values of a variable that can be left out in turn; one with more is no grid
 
 
+def check_kind(kind: str) -> None:
+    """Errors: `BadInput` for a kind that there is not, with the nearest that there is."""
+    if kind not in {*HOLDOUTS, *ONE_LEFT_OUT}:
+        raise unknown_name("holdout", kind, {*HOLDOUTS, *ONE_LEFT_OUT})
+
+
 def holdouts(one: Fit, kind: str) -> list[Holdout]:
     """Scores of a kind: one of `HOLDOUTS`, or one for each value that a kind of `ONE_LEFT_OUT` leaves out.
 
@@ -70,7 +76,8 @@ def holdouts(one: Fit, kind: str) -> list[Holdout]:
     found = np.unique(values)
     if not 1 < found.size <= MOST_GROUPS:
         raise BadInput(f"holdout {kind}: the runs have {found.size} different values; 2 to {MOST_GROUPS} make groups")
-    return [_scored(one, f"{kind}={count_text(value)}", values == value) for value in found]
+    words = "{:g}".format if kind == "one-experts" else count_text
+    return [_scored(one, f"{kind}={words(value)}", values == value) for value in found]
 
 
 def holdout(one: Fit, kind: str) -> Holdout:
@@ -78,8 +85,7 @@ def holdout(one: Fit, kind: str) -> Holdout:
 
     Errors: `BadInput` for an unknown kind, a variable the law does not have, or too few rows left to fit.
     """
-    if kind not in HOLDOUTS:
-        raise unknown_name("holdout", kind, {*HOLDOUTS, *ONE_LEFT_OUT})
+    check_kind(kind)
     test = HOLDOUTS[kind](one.rows)
     if test is None:
         raise BadInput(f"holdout {kind}: {one.rows.law.name} has no such variable")

@@ -1,5 +1,6 @@
 """What the data says of each coefficient, and what it does not: correlations, condition, not identified."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import jax
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from moeconomics.fit.fit import Fit, data_of
 
 WIDE = 0.5  # a 90 % interval over more than this share of the allowed range says nothing
+
+Interval = tuple[float | None, float | None]  # None: open, up to the end of the range
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,22 +25,20 @@ class Identification:
     not_identified: dict[str, str]
 
 
-def identify(one: Fit) -> Identification:
+def identify(one: Fit, profiles: Mapping[str, Interval]) -> Identification:
     """Read the Jacobian of ln L̂ at the minimum, in the space that the coefficients are fitted in.
 
-    A coefficient is not identified when it ends at an end of its range, or when its 90 % interval (of the bootstrap
-    where there is one, else of the Jacobian) spans more than half of that range.
+    A coefficient is not identified when it ends at an end of its range, or when its 90 % profile or bootstrap interval
+    spans more than half of that range. A refit may stay where it starts along a coefficient that nothing depends on,
+    so the bootstrap alone would miss it.
     """
     scaled, _, covariance = _scaled(one)
     deviation = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
-    width = 2 * 1.645 * deviations(one)
     reasons = {}
     for column, name in enumerate(one.space.names):
         if name in one.at_ends:
             reasons[name] = f"it ends at the {one.at_ends[name]} end of its range"
-            continue
-        share = _share(one, name, column) if one.draws else width[column]
-        if not share < WIDE:
+        elif max(_share(one, column, ends[name]) for ends in (profiles, one.intervals) if ends) > WIDE:
             reasons[name] = "its 90 % interval spans more than half of its allowed range"
     return Identification(
         correlation=covariance / np.outer(deviation, deviation),
@@ -61,12 +62,13 @@ def _scaled(one: Fit) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray
     return scaled, np.asarray(length), np.asarray(np.linalg.pinv(scaled.T @ scaled, rcond=1e-14))
 
 
-def _share(one: Fit, name: str, column: int) -> float:
-    """Width of the bootstrap interval as a share of the allowed range."""
+def _share(one: Fit, column: int, ends: Interval) -> float:
+    """Width of an interval as a share of the allowed range."""
     at = np.tile(list(one.coefficients.values()), (2, 1))
-    at[:, column] = one.intervals[name]
+    for row, end in enumerate(ends):
+        at[row, column] = at[row, column] if end is None else end
     low, high = one.space.shares(at)[:, column]
-    return float(high - low)
+    return float((1.0 if ends[1] is None else high) - (0.0 if ends[0] is None else low))
 
 
 def _jacobian(one: Fit) -> NDArray[np.float64]:

@@ -71,15 +71,19 @@ class Exponents:
 
 
 def isoflop(one: Fit, generator: np.random.Generator) -> list[IsoFlop]:
-    """Every group of `LEAST_SIZES` sizes or more at one compute; empty where the runs are no isoFLOP sweep."""
+    """Every group of `LEAST_SIZES` sizes or more at one compute; empty where the runs are no isoFLOP sweep.
+
+    Runs that repeat their data are left out: their loss depends on the repeats, not on the size alone.
+    """
     rows = one.rows
     size = rows.size()
     if size is None or "tokens" not in rows.variables or not np.isfinite(rows.compute).all():
         return []
     experts = rows.variables.get("experts", np.full(len(rows), np.nan))
     found = []
+    fresh = rows.variables.get("unique_tokens", rows.variables["tokens"]) >= rows.variables["tokens"]
     for number in np.unique(experts):
-        mine = np.flatnonzero((experts == number) | (np.isnan(experts) & np.isnan(number)))
+        mine = np.flatnonzero(fresh & ((experts == number) | (np.isnan(experts) & np.isnan(number))))
         for group in _equal_compute(rows.compute, mine):
             if np.unique(size[group]).size >= LEAST_SIZES:
                 found.append(_analyse(one, float(number), group, generator))
@@ -197,7 +201,8 @@ def _bias(one: Fit, rows: Rows, log_n: Values, flops: float, per_token: float) -
         name = next(name for name in SIZES if name in middle)
         grown = {key: middle[key] * np.exp(at) / middle[name] for key in SIZES if key in middle}
         tokens = flops / (per_token * np.exp(at))
-        return np.asarray(rows.law.loss_of(one.coefficients, middle | grown | {"tokens": tokens}), dtype=float)
+        spent = {key: tokens for key in ("tokens", "unique_tokens") if key in middle}
+        return np.asarray(rows.law.loss_of(one.coefficients, middle | grown | spent), dtype=float)
 
     fine = np.linspace(log_n[0] - 3, log_n[-1] + 3, 4000)
     own = fine[np.argmin(law(fine))]

@@ -5,6 +5,7 @@ import hashlib
 import numpy as np
 import polars as pl
 
+from moeconomics.errors import BadInput
 from moeconomics.fit.fit import Fit
 from moeconomics.laws import INTERVAL_PERCENTILES, FittedLaw, Law
 from moeconomics.runs import variables_for
@@ -13,8 +14,11 @@ from moeconomics.runs import variables_for
 def predict(law: Law, points: pl.DataFrame) -> pl.DataFrame:
     """`points` (a runs table, losses not needed) with `pred_loss`, `pred_low`, `pred_high` and `extrapolated`.
 
-    Low and high are null for a law without draws. Errors: `BadInput` for variables the table can not give.
+    Low and high are null for a law without draws. Errors: `BadInput` for a law that says no losses, or variables the
+    table can not give.
     """
+    if law.silence:
+        raise BadInput(law.silence)
     variables = variables_for(points, law.variables).values
     count = points.height
     low = high = np.full(count, np.nan)

@@ -10,14 +10,12 @@ from numpy.typing import NDArray
 from scipy.stats import f as f_distribution
 
 from moeconomics.fit.fit import Fit, data_of
-from moeconomics.fit.identify import deviations
+from moeconomics.fit.identify import Interval, deviations
 from moeconomics.fit.solve import Problem, pin
 from moeconomics.fit.space import EDGE
 
 LEVEL = 0.9
 STEPS = np.array([0.5, 1.0, 1.645, 2.2, 3.0, 4.5, 7.0, 12.0, 25.0, 60.0])  # standard deviations from the estimate
-
-Interval = tuple[float | None, float | None]
 
 
 def profile(one: Fit) -> dict[str, Interval]:
@@ -32,9 +30,8 @@ def profile(one: Fit) -> dict[str, Interval]:
     problem = Problem(one.rows.law.loss_of, one.space, one.delta)
     index = np.repeat(np.arange(len(shares)), offsets.size)
     pinned = np.log(at / (1 - at)).ravel()
-    risen = (pin(problem, data_of(one.rows), one.minima.coordinates[0], index, pinned) - one.objective).reshape(
-        at.shape
-    )
+    best = one.space.inside(one.minima.coordinates[0])
+    risen = (pin(problem, data_of(one.rows), best, index, pinned) - one.objective).reshape(at.shape)
     limit = _limit(one)
     half = STEPS.size
     found = {}

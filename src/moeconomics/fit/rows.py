@@ -60,7 +60,7 @@ def rows_of(frame: pl.DataFrame, law: Law) -> Rows:
         raise BadInput(f"{law.name} can not be fitted: it says nothing of its coefficients' bounds and starts")
     known = frame.filter(pl.col("loss").is_not_null())
     found = variables_for(known, law.variables)
-    notes = list(found.notes)
+    notes = [*found.notes, *_unheard(known, law)]
     if known.height < frame.height:
         notes.append(f"{frame.height - known.height} rows without a loss are left out")
     if known.height <= len(law.parameters):
@@ -78,6 +78,16 @@ def rows_of(frame: pl.DataFrame, law: Law) -> Rows:
         notes=tuple(notes),
     )
     return replace(rows, compute=_compute(rows, known))
+
+
+def _unheard(frame: pl.DataFrame, law: Law) -> list[str]:
+    """Say so where the law has no variable for experts and rows differ in them."""
+    if "experts" not in law.fixed:
+        return []
+    other = int((frame["n_experts"] != law.fixed["experts"]).sum())
+    if not other:
+        return []
+    return [f"{law.name} has no variable for experts: {other} rows count as of {law.fixed['experts']:g}, and are not"]
 
 
 def _compute(rows: Rows, frame: pl.DataFrame) -> Values:

@@ -17,6 +17,7 @@ from moeconomics.laws import Parameter
 from moeconomics.units import Array
 
 EDGE = 1e-3  # share of a parameter's range that counts as its end; starts are kept this far inside
+INSIDE = 0.05  # refits start this far inside: at a share of 0.01 some still stay at the end they start from
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,11 @@ class Space:
         """Solver coordinates of coefficients (last axis: parameters), moved inside their bounds."""
         share = np.clip(self.shares(coefficients), EDGE, 1 - EDGE)
         return np.asarray(np.log(share / (1 - share)))
+
+    def inside(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Solver coordinates moved off the ends of the ranges, where the slope vanishes and no solver moves."""
+        most = np.log((1 - INSIDE) / INSIDE)
+        return np.clip(u, -most, most)
 
     def at_ends(self, coefficients: Mapping[str, float]) -> dict[str, str]:
         """The parameters that lie at an end of their range, and which end."""

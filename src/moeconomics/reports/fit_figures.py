@@ -1,20 +1,22 @@
 """Figures of a fit: predicted against measured, residuals by variable, loss against experts (the paper's Fig. 1),
 intervals of the coefficients, isoFLOP curves."""
 
+from typing import Any
+
 import numpy as np
 import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 from plotly.subplots import make_subplots
 
-from moeconomics.fit import Fit, IsoFlop
+from moeconomics.fit import Fit, Interval, IsoFlop
+from moeconomics.fit.rows import Values
 from moeconomics.laws import INTERVAL_PERCENTILES
 from moeconomics.reports.loss_cost import COLOURS
 from moeconomics.units import count_text
 
 CURVES = len(COLOURS)  # most sizes drawn in the figure of loss against experts
-
-
-Interval = tuple[float | None, float | None]
+TICKS = 5  # most labels of a logarithmic axis
+LEGEND_LINE = 29  # height of one entry, pixels
 
 
 def fit_figures(one: Fit, profiles: dict[str, Interval], groups: list[IsoFlop]) -> dict[str, go.Figure]:
@@ -22,7 +24,7 @@ def fit_figures(one: Fit, profiles: dict[str, Interval], groups: list[IsoFlop]) 
     figures = {"predicted": _predicted(one), "residuals": _residuals(one), "intervals": _intervals(one, profiles)}
     if groups:
         figures["isoflop"] = _isoflop(one, groups)
-    if "experts" in one.rows.variables and one.rows.size() is not None:
+    if np.unique(one.rows.variables.get("experts", ())).size > 1 and one.rows.size() is not None:
         figures["experts"] = _experts(one)
     return figures
 
@@ -60,7 +62,7 @@ def _residuals(one: Fit) -> go.Figure:
             row=1,
             col=column,
         )
-        figure.update_xaxes(type="log", title=name, row=1, col=column)
+        figure.update_xaxes(title=name, row=1, col=column, **_log_axis(one.rows.variables[name]))
     figure.update_yaxes(title="fitted − measured, % of the loss", row=1, col=1)
     return _styled(figure, one)
 
@@ -102,8 +104,9 @@ def _experts(one: Fit) -> go.Figure:
             )
         curve = one.rows.law.loss_of(one.coefficients, at)
         figure.add_scatter(x=grid, y=curve, mode="lines", showlegend=False, line={"color": colour, "dash": "dot"})
-    figure.update_xaxes(type="log")
-    return _styled(figure, one, "experts E", "loss at the most tokens of each size, nats/token")
+    figure.update_xaxes(**_log_axis(experts))
+    words = "loss at the most tokens of each size, nats/token"
+    return _styled(figure, one, "experts E (dotted: the fit; band: its 90 % interval)", words)
 
 
 def _intervals(one: Fit, profiles: dict[str, Interval]) -> go.Figure:
@@ -139,7 +142,7 @@ def _intervals(one: Fit, profiles: dict[str, Interval]) -> go.Figure:
         marker={"color": "black", "symbol": "line-ns-open", "size": 14},
         name="estimate",
     )
-    figure.update_yaxes(tickvals=list(range(len(names))), ticktext=names)
+    figure.update_yaxes(tickvals=list(range(len(names))), ticktext=names, autorange="reversed")
     figure.update_xaxes(range=[-0.02, 1.02])
     return _styled(figure, one, "share of the allowed range (of its logarithm where that is fitted)", "")
 
@@ -150,6 +153,7 @@ def _isoflop(one: Fit, groups: list[IsoFlop]) -> go.Figure:
     titles = ["" if np.isnan(number) else f"E = {number:g}" for number in experts]
     figure = make_subplots(rows=1, cols=len(experts), shared_yaxes=True, subplot_titles=titles)
     computes = sorted({group.flops for group in groups})
+    listed: set[str] = set()
     for group in groups:
         column = 1 if np.isnan(group.experts) else experts.index(group.experts) + 1
         colour = sample_colorscale("Viridis", [0.9 * computes.index(group.flops) / max(len(computes) - 1, 1)])[0]
@@ -163,10 +167,11 @@ def _isoflop(one: Fit, groups: list[IsoFlop]) -> go.Figure:
             marker={"color": colour, "size": 6},
             name=name,
             legendgroup=name,
-            showlegend=column == 1,
+            showlegend=name not in listed,
             hovertemplate=f"{name}<br>N %{{x:.3g}}<br>loss %{{y:.4f}} nats/token<extra></extra>",
             **place,
         )
+        listed.add(name)
         curve = np.polyval(group.curve, np.log(fine))
         figure.add_scatter(
             x=fine,
@@ -187,9 +192,23 @@ def _isoflop(one: Fit, groups: list[IsoFlop]) -> go.Figure:
                 hovertemplate=f"{name}: lowest at N %{{x:.3g}}<extra></extra>",
                 **place,
             )
-    figure.update_xaxes(type="log", title="size N")
+    figure.update_xaxes(title="size N", **_log_axis(np.concatenate([group.sizes for group in groups])))
     figure.update_yaxes(title="loss, nats/token", col=1)
-    return _styled(figure, one)
+    figure = _styled(figure, one)
+    return figure.update_layout(height=max(figure.layout.height, 200 + LEGEND_LINE * len(listed)))
+
+
+def _log_axis(values: Values) -> dict[str, Any]:
+    """A logarithmic axis with a tick at every power of ten, and at 2 and 5 times it where those are few."""
+    low, high = float(values.min()), float(values.max())
+    if low <= 0:
+        return {}
+    for steps in ((1, 2, 5), (1,)):
+        ticks = [m * 10.0**k for k in range(int(np.log10(low)) - 1, int(np.log10(high)) + 2) for m in steps]
+        ticks = [tick for tick in ticks if 0.9 * low <= tick <= 1.1 * high]
+        if len(ticks) <= TICKS:
+            break
+    return {"type": "log", "tickvals": ticks, "ticktext": [count_text(tick) for tick in ticks]}
 
 
 def _pale(colour: str) -> str:
