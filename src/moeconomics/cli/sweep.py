@@ -1,5 +1,7 @@
 """`moeconomics sweep`. PyTorch is loaded when it runs, not at every start."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -77,7 +79,12 @@ def sweep(
         _print_estimate(found, left, measured, chip, mfu)
     if not dry_run and left:
         assert measured is not None
-        _run(sweeps, runner, left, specs, output, measured, processes=processes, cpus=cpus, gpus=gpus)
+        run = partial(sweeps.run_here, specs, output)
+        if runner == "ray":
+            with needs_extra("cluster", "the Ray runner"):
+                from moeconomics.sweeps.on_ray import run_on_ray
+            run = partial(run_on_ray, specs, output, processes=processes, cpus=cpus, gpus=gpus)
+        _run(run, {one.spec.run_id: measured.seconds(one) for one in left})
         state = sweeps.state_of(specs, output)
     if json:
         print_json(answer | _state_json(state, output))
@@ -85,17 +92,8 @@ def sweep(
     _print_state(state, output)
 
 
-def _run(
-    sweeps: Any,
-    runner: str,
-    left: "list[Estimate]",
-    specs: "list[RunSpec]",
-    folder: Path,
-    measured: "Calibration",
-    **resources: float,
-) -> None:
+def _run(run: Callable[..., None], seconds: dict[str, float]) -> None:
     """Run what is left under a bar that moves by the time each run was estimated to take."""
-    seconds = {one.spec.run_id: measured.seconds(one) for one in left}
     share = dict.fromkeys(seconds, 0.0)
     losses: list[str] = []
     with progress_bar("sweep", counted=False) as advance:
@@ -116,12 +114,7 @@ def _run(
             show("")
 
         show("starting")
-        if runner == "ray":
-            with needs_extra("cluster", "the Ray runner"):
-                from moeconomics.sweeps.on_ray import run_on_ray
-            run_on_ray(specs, folder, **resources, report=report, done=done)
-        else:
-            sweeps.run_here(specs, folder, report=report, done=done)
+        run(report=report, done=done)
 
 
 def _estimate_json(

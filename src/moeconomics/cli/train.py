@@ -1,5 +1,6 @@
 """`moeconomics train` and `moeconomics recipes`. PyTorch is loaded when they run, not at every start."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -40,6 +41,8 @@ def train(
             advance(progress.step, progress.steps, words)
 
         rows = train_run(wanted, output, report=report, tracker=tracker)
+    if os.environ.get("RANK", "0") != "0":  # torchrun's other processes
+        return
     if json:
         print_json({"run_id": wanted.run_id, "rows": rows})
         return
