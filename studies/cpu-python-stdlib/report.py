@@ -1,5 +1,6 @@
 """Write README.md and the law `cpu-study` from the rows of this study: python studies/cpu-python-stdlib/report.py."""
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from moeconomics.fit import Fit, bootstrap, compare, fit, fitted_file, holdouts, identify, rows_of, sha256_of
+from moeconomics.fit import Fit, bootstrap, compare, fit, fitted_file, holdouts, identify, profile, rows_of, sha256_of
 from moeconomics.laws import get_law
 from moeconomics.runs import read_runs
 
@@ -16,6 +17,7 @@ LAW_FILE = HERE.parents[1] / "src" / "moeconomics" / "laws" / "cpu_study.json"
 SHIPPED = "joint2025"  # the form of the law `cpu-study`
 LAWS = (SHIPPED, "yun2024")
 DRAWS = 300
+SURE = 2.0  # standard deviations
 INTRODUCTION = """# Losses of small MoEs over size, experts and annealed tokens
 
 Written by `report.py` from `runs/runs.csv`. A public grid in which N, E and annealed D vary together, at the scale of a
@@ -26,7 +28,7 @@ batches of {batch_tokens:.0f} tokens. A trunk of constant learning rate is left 
 count (recipe `{schedule}`). No token is seen twice.
 
 - text: {loss_dataset}; licence {licence}
-- trained with {code_version} on {hardware}
+- trained with {code_version} on {machines}
 - again: `moeconomics sweep studies/cpu-python-stdlib/grid.yaml -o studies/cpu-python-stdlib/runs`
 
 """
@@ -34,7 +36,7 @@ HOLDOUTS = ("largest-compute", "largest-n", "largest-experts", "latest-tokens")
 
 
 def millions(count: float) -> str:
-    return millions(count)
+    return f"{count / 1e6:.3g}M"
 
 
 def markdown(columns: list[str], rows: list[list[str]]) -> str:
@@ -72,23 +74,26 @@ def seeds(runs: pl.DataFrame) -> pl.DataFrame:
 
 
 def separation(runs: pl.DataFrame, deviation: float) -> str:
-    """By how much each doubling of experts lowers the loss, in standard deviations of such a difference."""
+    """By how much each step in experts lowers the loss, in standard deviations of such a difference, and a verdict."""
     first = runs.filter(pl.col("seed") == 0)
-    rows = []
+    rows, told = [], {True: Counter[str](), False: Counter[str]()}
     for (size, tokens), part in sorted(first.group_by(["n_params", "tokens"])):
         ordered = part.sort("n_experts")
         for (low, before), (high, after) in pairwise(zip(ordered["n_experts"], ordered["loss"], strict=True)):
-            gain = before - after
+            gain = (before - after) / (deviation * 2**0.5)
+            told[low == 1]["better" if gain > SURE else "worse" if gain < -SURE else "undecided"] += 1
             rows.append(
-                [
-                    millions(size),
-                    millions(tokens),
-                    f"{low} to {high}",
-                    f"{gain:+.4f}",
-                    f"{gain / (deviation * 2**0.5):+.1f}",
-                ]
+                [millions(size), millions(tokens), f"{low} to {high}", f"{before - after:+.4f}", f"{gain:+.1f}"]
             )
-    return markdown(["N", "tokens", "experts", "gain, nats", "in deviations of a difference"], rows)
+    words = {
+        first: ", ".join(f"{counts[verdict]} {verdict}" for verdict in ("better", "worse", "undecided"))
+        for first, counts in told.items()
+    }
+    return (
+        f"Beyond {SURE:g} standard deviations of a difference, in cells: from dense to the fewest experts {words[True]};\n"
+        f"from some experts to more {words[False]}.\n\n"
+        + markdown(["N", "tokens", "experts", "gain, nats", "in deviations of a difference"], rows)
+    )
 
 
 def fitted(runs: pl.DataFrame, name: str) -> Fit:
@@ -98,7 +103,7 @@ def fitted(runs: pl.DataFrame, name: str) -> Fit:
 
 def law_section(one: Fit) -> Iterator[str]:
     law = one.rows.law
-    unknown = identify(one).not_identified
+    unknown = identify(one, profile(one)).not_identified
     yield f"### `{law.name}`\n\n{law.formula}\n\n"
     yield f"RMSLE {one.rmsle:.4f} on {len(one.rows)} rows; Huber objective {one.objective:.3g}.\n\n"
     rows = []
@@ -169,7 +174,7 @@ def page(runs: pl.DataFrame, fits: list[Fit]) -> str:
         INTRODUCTION.format(
             rows=runs.height,
             trunks=runs["trunk"].n_unique(),
-            hardware=", ".join(sorted(runs["hardware"].unique())),
+            machines=", ".join(sorted(runs["hardware"].unique())),
             **runs.row(0, named=True),
         ),
         *losses_section(runs),

@@ -7,7 +7,7 @@ import typer
 
 from moeconomics.cli import options
 from moeconomics.cli.output import print_json, say, table
-from moeconomics.laws import DEFAULT_LAW, Law, get_law, published_laws
+from moeconomics.laws import DEFAULT_LAW, Law, get_law, known_laws
 from moeconomics.laws.variables import DENSE_ONLY, VARIABLES
 from moeconomics.units import count_text
 
@@ -29,7 +29,7 @@ def laws(
         else:
             _print_one(law)
         return
-    known = published_laws()
+    known = known_laws()
     if json:
         print_json([_plain(law) for law in known.values()])
         return

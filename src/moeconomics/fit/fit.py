@@ -101,25 +101,27 @@ def fit_from(one: Fit, rows: Rows) -> Fit:
 
 
 def bootstrap(one: Fit, draws: int, generator: np.random.Generator) -> Fit:
-    """The same fit with draws: refits to groups of rows drawn with replacement, from the best minimum on.
+    """The same fit with draws: refits to losses whose residuals keep or change their sign, all of a group together.
 
-    Refits to n drawn groups scatter too little by √((n − k)/n) for k coefficients, as residuals do; so n − k groups are
-    drawn (the m-out-of-n bootstrap, Bickel, Götze & van Zwet 1997, whose scatter goes as 1/√m).
-    Errors: `BadInput` for fewer than `LEAST_DRAWS`, or where fewer groups than coefficients would be drawn: such
-    refits stay where they start, and would look certain.
+    The wild cluster bootstrap (Cameron, Gelbach & Miller 2008, Rev. Econ. Stat. 90:414): ln L* = ln L̂ ± c·(ln L − ln L̂)
+    with one sign for each group (the rows of a trunk). Every draw keeps every size and number of experts, which groups
+    drawn with replacement lose from a small grid. c² = G/(G − k) for G groups and k coefficients: residuals are smaller
+    than errors.
+    Errors: `BadInput` for fewer than `LEAST_DRAWS`, or for no more groups than coefficients.
     """
     if draws < LEAST_DRAWS:
         raise BadInput(f"{draws} bootstrap draws have no 90 % interval; ask for {LEAST_DRAWS} or more, or for 0")
     groups, count = int(one.rows.group.max()) + 1, len(one.space.names)
-    if groups < 2 * count:
+    if groups <= count:
         raise BadInput(
-            f"{groups} independent runs are too few for a bootstrap of {count} coefficients, which takes {2 * count}; "
+            f"{groups} independent runs are too few for a bootstrap of {count} coefficients, which takes more of them; "
             f"use --bootstrap 0: the profile intervals remain"
         )
-    times = generator.multinomial(groups - count, np.full(groups, 1 / groups), size=draws)
-    weights = times[:, one.rows.group].astype(float)
+    sign = generator.choice([-1.0, 1.0], size=(draws, groups))[:, one.rows.group]
+    residual = one.residuals()
+    log_losses = np.log(one.rows.loss) + residual + sign * residual * np.sqrt(groups / (groups - count))
     best = one.space.inside(one.minima.coordinates[0])
-    found = refit(_problem(one), data_of(one.rows), best, weights)
+    found = refit(_problem(one), data_of(one.rows), best, log_losses)
     return replace(one, draws=_coefficients(one.space, found))
 
 

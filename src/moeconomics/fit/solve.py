@@ -80,10 +80,11 @@ class Problem:
         order = jnp.argsort(jnp.where(jnp.isfinite(value), value, jnp.inf))[:KEEP]
         return jax.vmap(lambda u: self.descend(u, data, FINISH_STEPS))(explored[order])
 
-    def refit(self, data: Data, weights: Array) -> Array:
-        """Descend again for each row of weights (draws, rows), from the start that the data's weights hold."""
+    def refit(self, data: Data, log_losses: Array) -> Array:
+        """Descend again for each row of ln losses (draws, rows), from the start that the data's weights hold."""
         variables, log_loss, start = data
-        return jax.vmap(lambda weight: self.descend(start, (variables, log_loss, weight), REFIT_STEPS)[0])(weights)
+        one = jnp.ones_like(log_loss)
+        return jax.vmap(lambda drawn: self.descend(start, (variables, drawn, one), REFIT_STEPS)[0])(log_losses)
 
     def pinned(self, data: Data, pins: Array) -> Array:
         """Lowest objective with one coordinate held, for each pin (index, value), from the start that data holds."""
@@ -114,11 +115,11 @@ def minimise(problem: Problem, data: Data, starts: NDArray[np.float64]) -> Minim
 
 
 def refit(
-    problem: Problem, data: Data, start: NDArray[np.float64], weights: NDArray[np.float64]
+    problem: Problem, data: Data, start: NDArray[np.float64], log_losses: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Minimise again for each row of `weights` (draws, rows) from one start; coordinates (draws, parameters)."""
-    found = _in_threads(problem, "refit", (data[0], data[1], start), weights)
-    return np.asarray(found)[: len(weights)]
+    """Minimise again for each row of ln losses (draws, rows) from one start; coordinates (draws, parameters)."""
+    found = _in_threads(problem, "refit", (data[0], data[1], start), log_losses)
+    return np.asarray(found)[: len(log_losses)]
 
 
 def pin(

@@ -11,7 +11,7 @@ from moeconomics.laws.information import Informative, most_informative
 from moeconomics.laws.joint2025 import JOINT2025
 from moeconomics.laws.law import INTERVAL_PERCENTILES, Law, Parameter, Prediction
 from moeconomics.laws.muennighoff2023 import repeated
-from moeconomics.laws.registry import DEFAULT_LAW, get_law, published_laws
+from moeconomics.laws.registry import DEFAULT_LAW, get_law, known_laws, published_laws
 
 __all__ = [
     "DEFAULT_LAW",
@@ -23,6 +23,7 @@ __all__ = [
     "Parameter",
     "Prediction",
     "get_law",
+    "known_laws",
     "load_fitted",
     "most_informative",
     "published_laws",

@@ -5,6 +5,8 @@ from pathlib import Path
 from moeconomics.errors import unknown_name
 from moeconomics.laws.abnar2025 import ABNAR2025
 from moeconomics.laws.clark2022 import CLARK2022_HASH, CLARK2022_RL_R, CLARK2022_S_BASE
+from moeconomics.laws.cpu_study import NAME as CPU_STUDY
+from moeconomics.laws.cpu_study import cpu_study
 from moeconomics.laws.fitted import load_fitted
 from moeconomics.laws.frantar2023 import FRANTAR2023
 from moeconomics.laws.gadre2024 import GADRE2024_C4, GADRE2024_REDPAJAMA, GADRE2024_REFINEDWEB
@@ -45,9 +47,14 @@ _PUBLISHED = (
 
 
 def published_laws() -> dict[str, Law]:
-    """Every law by name: those of this package, then those of entry points in `moeconomics.laws`."""
+    """Every law that was published, then those of entry points in `moeconomics.laws`, by name."""
     own = {law.name: law for law in _PUBLISHED}
-    return own | installed("moeconomics.laws", Law, taken=own)
+    return own | installed("moeconomics.laws", Law, taken=[*own, CPU_STUDY])
+
+
+def known_laws() -> dict[str, Law]:
+    """The published laws, and this project's own of tiny models, which no plan asks unless it is named."""
+    return published_laws() | {CPU_STUDY: cpu_study()}
 
 
 def get_law(name: str) -> Law:
@@ -59,9 +66,11 @@ def get_law(name: str) -> Law:
     for law in _PUBLISHED:
         if law.name == name:
             return law
+    if name == CPU_STUDY:
+        return cpu_study()
     laws = published_laws()
     if name.endswith(".json"):
         return load_fitted(Path(name), laws)
     if name not in laws:
-        raise unknown_name("law", name, laws)
+        raise unknown_name("law", name, [*laws, CPU_STUDY])
     return laws[name]
