@@ -90,7 +90,7 @@ def separation(runs: pl.DataFrame, deviation: float) -> str:
         for first, counts in told.items()
     }
     return (
-        f"Beyond {SURE:g} standard deviations of a difference, in cells: from dense to the fewest experts {words[True]};\n"
+        f"Beyond {SURE:g} standard deviations of a difference: from dense to the fewest experts {words[True]};\n"
         f"from some experts to more {words[False]}.\n\n"
         + markdown(["N", "tokens", "experts", "gain, nats", "in deviations of a difference"], rows)
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 import torch
+import yaml
 
 from moeconomics.errors import BadInput
 from moeconomics.sweeps import run_here
@@ -136,3 +137,17 @@ def test_a_folder_that_a_node_does_not_see_is_refused(text, tmp_path, monkeypatc
     monkeypatch.setattr("pathlib.Path.unlink", lambda _: None)
     with pytest.raises(BadInput, match="does not see the folder"):
         run_on_ray([spec_of(text, 0)], tmp_path)
+
+
+def test_the_command_sweeps_on_the_cluster(run, text, tmp_path, monkeypatch):
+    monkeypatch.setattr("moeconomics.sweeps.estimates.CALIBRATION_SECONDS", 0.1)
+    common = spec_of(text, 0).model_dump(
+        mode="json", include={"head_dim", "sequence_length", "evaluation_tokens", "data"}
+    )
+    grid = {"sizes": [{"d_model": 32, "n_layers": 2}], "experts": [1, 4], "tokens": list(SHORT), "batch_tokens": [64]}
+    path = tmp_path / "grid.yaml"
+    path.write_text(yaml.safe_dump(grid | {"common": common}), encoding="utf-8")
+    code, out, _ = run("sweep", str(path), "-o", str(tmp_path / "runs"), "--runner", "ray")
+    assert code == 0
+    assert "2 runs finished, 0 failed, 0 left" in out
+    assert pl.read_csv(tmp_path / "runs" / "runs.csv").height == 4
