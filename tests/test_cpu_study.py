@@ -43,7 +43,7 @@ def test_the_measured_part_of_the_page_is_the_codes(runs):
 
 def test_the_law_says_the_studys_losses_and_that_it_is_tiny(runs):
     law = get_law("cpu-study")
-    values = {"n_active": runs["n_active"], "experts": runs["n_experts"], "tokens": runs["tokens"]}
+    values = {"n_dense": runs["n_params"], "experts": runs["n_experts"], "tokens": runs["tokens"]}
     predicted = law.loss_of(
         law.coefficients, {name: column.cast(pl.Float64).to_numpy() for name, column in values.items()}
     )
@@ -51,7 +51,7 @@ def test_the_law_says_the_studys_losses_and_that_it_is_tiny(runs):
     assert f"RMSLE {np.sqrt(np.mean(error**2)):.4g} on {runs.height} runs" == law.fit_error
     assert law.draws is not None
     assert "tiny scale" in law.source
-    assert law.domain["n_active"][1] < 1e7
+    assert law.domain["n_dense"][1] < 1e7
 
 
 def test_no_plan_asks_it_unasked(run):
