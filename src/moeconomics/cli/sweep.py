@@ -71,7 +71,7 @@ def sweep(
     left = [one for one in found if one.spec in state.left]
     measured = None
     if left:
-        with progress_bar("calibrating") as advance:
+        with progress_bar("calibrating", counted=False) as advance:
             advance(0, 1, "two shapes, about 20 s")
             measured = sweeps.calibrate(left)
     answer = {"estimate": _estimate_json(found, left, measured, chip, mfu)}
@@ -100,7 +100,8 @@ def _run(run: Callable[..., None], seconds: dict[str, float]) -> None:
 
         def show(now: str) -> None:
             ended = sum(part == 1 for part in share.values())
-            words = f"{ended} of {len(share)} runs, {now}" + (f", last losses {' '.join(losses)}" if losses else "")
+            last = f"last losses {' '.join(losses)}" if losses else ""
+            words = ", ".join(part for part in (f"{ended} of {len(share)} runs", now, last) if part)
             advance(sum(seconds[name] * part for name, part in share.items()), sum(seconds.values()), words)
 
         def report(spec: "RunSpec", progress: "Progress") -> None:
