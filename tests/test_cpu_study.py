@@ -4,9 +4,9 @@ import importlib.util
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pytest
 
+from moeconomics.fit import predict
 from moeconomics.laws import get_law, known_laws, published_laws
 from moeconomics.runs import read_runs
 from moeconomics.sweeps import read_grid, specs_of
@@ -43,15 +43,11 @@ def test_the_measured_part_of_the_page_is_the_codes(runs):
 
 def test_the_law_says_the_studys_losses_and_that_it_is_tiny(runs):
     law = get_law("cpu-study")
-    values = {"n_dense": runs["n_params"], "experts": runs["n_experts"], "tokens": runs["tokens"]}
-    predicted = law.loss_of(
-        law.coefficients, {name: column.cast(pl.Float64).to_numpy() for name, column in values.items()}
-    )
-    error = np.log(predicted) - np.log(runs["loss"].to_numpy())
+    error = np.log(predict(law, runs)["pred_loss"].to_numpy()) - np.log(runs["loss"].to_numpy())
     assert f"RMSLE {np.sqrt(np.mean(error**2)):.4g} on {runs.height} runs" == law.fit_error
     assert law.draws is not None
     assert "tiny scale" in law.source
-    assert law.domain["n_dense"][1] < 1e7
+    assert law.domain["n_dense_non_embedding"][1] < 1e7
 
 
 def test_no_plan_asks_it_unasked(run):

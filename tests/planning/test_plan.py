@@ -299,8 +299,8 @@ def test_a_fitted_law_with_draws_gives_intervals(tmp_path):
 
 def test_chances_are_those_of_the_draws(tmp_path):
     law = get_law("joint2025")
-    # In one draw of four, experts do not help: e_max next to e_start leaves Ê the same for every E.
-    useless = {**law.coefficients, "e_max": law.coefficients["e_start"] * 1.0001}
+    # In one draw of four, experts do not help: nothing depends on Ê.
+    useless = {**law.coefficients, "delta": 0.0, "gamma": 0.0, "omega": 0.0, "zeta": 0.0}
     content = {
         "law": "joint2025",
         "coefficients": dict(law.coefficients),

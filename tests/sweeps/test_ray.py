@@ -20,6 +20,9 @@ ray = pytest.importorskip("ray")
 
 from moeconomics.sweeps.on_ray import run_on_ray  # noqa: E402
 
+# JAX, which other tests of the same process import, warns of the forks by which Ray starts its own processes.
+pytestmark = pytest.mark.filterwarnings(r"ignore:os\.fork\(\) was called:RuntimeWarning")
+
 MEMORY = {"object_store_memory": 80 * 2**20}
 SHORT, LONG = (64 * 12, 64 * 20), (64 * 45, 64 * 75)
 

@@ -12,7 +12,7 @@ import yaml
 
 from moeconomics.errors import BadInput
 from moeconomics.sweeps import estimate, lease, read_grid, run_here, specs_of, state_of
-from moeconomics.training import DiskFull, RunSpec, train
+from moeconomics.training import DiskFull, RunSpec, Trainer, train
 from moeconomics.training.data import prepare
 
 
@@ -125,18 +125,14 @@ def test_a_failed_run_says_why_and_is_trained_again_when_asked(run, grid, tmp_pa
 
 def test_a_run_that_breaks_does_not_end_the_sweep(grid, tmp_path, monkeypatch):
     specs = specs_of(read_grid(grid))
-    real = train
+    step = Trainer.step
 
-    def no_memory(*_):
-        raise MemoryError("8 GB wanted")
+    def step_or_break(trainer, *rest):
+        if trainer.spec.experts == 1:
+            raise MemoryError("8 GB wanted")
+        return step(trainer, *rest)
 
-    def train_or_break(spec, *rest, **options):
-        with monkeypatch.context() as context:
-            if spec.experts == 1:
-                context.setattr("moeconomics.training.trainer.Trainer.step", no_memory)
-            return real(spec, *rest, **options)
-
-    monkeypatch.setattr("moeconomics.sweeps.sweep.train", train_or_break)
+    monkeypatch.setattr(Trainer, "step", step_or_break)
     run_here(specs, tmp_path / "runs")
     state = state_of(specs, tmp_path / "runs")
     assert state.failed == {specs[0].run_id: "MemoryError: 8 GB wanted"}

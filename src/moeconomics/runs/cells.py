@@ -25,7 +25,9 @@ def typed_frame(raw: RawTable, problems: Problems, required: tuple[str, ...]) ->
     further = [_inferred(cells) for cells in raw.frame.get_columns() if cells.name not in COLUMNS]
     frame = pl.DataFrame(made + further)
     for name in required:
-        empty = raw.frame[name].is_null() | (raw.frame[name].cast(pl.String, strict=False) == "")
+        empty = raw.frame[name].is_null()
+        if raw.frame[name].dtype == pl.String:
+            empty |= raw.frame[name] == ""
         reason = "every row needs it"
         if name == "loss":
             empty &= frame["flags"].is_null()
