@@ -66,6 +66,12 @@ def cluster():
 
 
 @pytest.fixture(autouse=True)
+def short_polls(monkeypatch):
+    """So that a killer sees a run before it is over."""
+    monkeypatch.setattr("moeconomics.sweeps.on_ray.POLL_S", 0.02)
+
+
+@pytest.fixture(autouse=True)
 def one_thread():
     """As a Ray task of one CPU has; another number of threads adds up in another order."""
     threads = torch.get_num_threads()

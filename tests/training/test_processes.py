@@ -5,6 +5,8 @@ import multiprocessing
 import os
 import signal
 import socket
+from itertools import count
+from multiprocessing.connection import wait
 
 import pytest
 import test_train
@@ -19,6 +21,8 @@ from moeconomics.training.trainer import Trainer
 text, spec_of = test_train.text, test_train.spec_of
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["moeconomics.training"])
+PATIENCE_S = 60.0
+PORTS = count(20_000 + os.getpid() % 10_000)  # below those that the system, and Ray in another test, hand out
 
 
 def one_of(rank, port, spec, folder, losses, hook):
@@ -47,17 +51,23 @@ def one_of(rank, port, spec, folder, losses, hook):
         losses.write_text(json.dumps(seen), encoding="utf-8")
 
 
+def is_free(port):
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) != 0
+
+
 def by_two(spec, folder, hook=None):
     """How the processes ended, and the losses that the first saw."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = next(filter(is_free, PORTS))
     losses = folder / f"{spec.run_id}.json"
     both = [CONTEXT.Process(target=one_of, args=(rank, port, spec, folder, losses, hook)) for rank in (0, 1)]
     folder.mkdir(exist_ok=True)
     for one in both:
         one.start()
+    wait([one.sentinel for one in both])
     for one in both:
+        one.join(PATIENCE_S)
+        one.terminate()  # as torchrun ends the others when one died: gloo may wait for it for half an hour
         one.join()
     return [one.exitcode for one in both], json.loads(losses.read_text(encoding="utf-8")) if losses.exists() else []
 
@@ -116,7 +126,8 @@ def test_two_processes_give_the_losses_of_one(text, tmp_path, experts, hook):
 def test_a_run_of_two_processes_of_which_one_is_killed_goes_on_exactly(text, tmp_path):
     spec = spec_of(text)
     ended, _ = by_two(spec, tmp_path / "killed", killed_at_step_7)
-    assert ended == [-signal.SIGKILL, 1]
+    assert ended[0] == -signal.SIGKILL
+    assert ended[1] in (1, -signal.SIGTERM)
     assert finished_rows(spec, tmp_path / "killed") == []  # the survivor does not give the run up
     ended, losses = by_two(spec, tmp_path / "killed")
     assert ended == [0, 0]
