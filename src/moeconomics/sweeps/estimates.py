@@ -17,9 +17,10 @@ CALIBRATION_SECONDS = 20.0  # for both shapes together, compilation included
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
     """One run before it starts. `tokens`: of trunk and branches; `flops_train`: matmul convention, embeddings' logits
-    counted. The vocabulary is the largest that the tokenizer can have."""
+    counted. `vocab_size`: the largest that the tokenizer can have."""
 
     spec: RunSpec
+    vocab_size: int
     n_active: float
     n_total: float
     tokens: float
@@ -47,12 +48,14 @@ class Calibration:
 
 def estimate(spec: RunSpec) -> Estimate:
     """Count one run. Errors: `BadInput` for dimensions or a tokenizer that can not be."""
-    shape = spec.shape(largest_vocabulary(spec.data))
+    vocab_size = largest_vocabulary(spec.data)
+    shape = spec.shape(vocab_size)
     size = counts(shape)
     tokens = total_steps(spec) * spec.batch_tokens
     per_token = float(train_flops_per_token(shape, FLOP_COUNT, spec.sequence_length))
     return Estimate(
         spec=spec,
+        vocab_size=vocab_size,
         n_active=float(size.n_active),
         n_total=float(size.n_total),
         tokens=tokens,
@@ -64,7 +67,7 @@ def calibrate(found: list[Estimate]) -> Calibration:
     """Train on random tokens for `CALIBRATION_SECONDS`: the runs of fewest and of most FLOPs per token."""
     ordered = sorted(found, key=lambda one: one.flops_per_token)
     ends = [ordered[0], ordered[-1]] if ordered[0].flops_per_token < ordered[-1].flops_per_token else ordered[:1]
-    measured = [_seconds_per_token(one.spec, CALIBRATION_SECONDS / len(ends)) for one in ends]
+    measured = [_seconds_per_token(one, CALIBRATION_SECONDS / len(ends)) for one in ends]
     return Calibration(
         flops_per_token=tuple(one.flops_per_token for one in ends),
         s_per_token=tuple(per_token for _, per_token in measured),
@@ -77,15 +80,15 @@ def gpu_hours(flops: float, chip: Chip, mfu: float) -> float:
     return flops / (chip.flops("bf16") * mfu) / SECONDS_PER_HOUR
 
 
-def _seconds_per_token(spec: RunSpec, seconds: float) -> tuple[float, float]:
+def _seconds_per_token(one: Estimate, seconds: float) -> tuple[float, float]:
     """Seconds before the second step, and per token of the steps after it."""
     begin = time.monotonic()
-    vocab_size = largest_vocabulary(spec.data)
-    trainer = Trainer(spec, vocab_size)
+    spec = one.spec
+    trainer = Trainer(spec, one.vocab_size)
     random = np.random.default_rng(0)
 
     def batch_of(_first: int, count: int) -> np.ndarray:
-        return random.integers(0, vocab_size, (count, spec.sequence_length + 1))
+        return random.integers(0, one.vocab_size, (count, spec.sequence_length + 1))
 
     trainer.step(0, trainer.peak, batch_of)
     start, steps = time.monotonic(), 0
