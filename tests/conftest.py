@@ -39,3 +39,14 @@ def run(monkeypatch, capsys):
         return ended.value.code or 0, printed.out, printed.err
 
     return run_command
+
+
+@pytest.fixture
+def one_thread():
+    """As each of several processes and a Ray task of one CPU have: other numbers of threads add up in another order."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

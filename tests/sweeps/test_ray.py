@@ -7,7 +7,6 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-import torch
 import yaml
 
 from moeconomics.errors import BadInput
@@ -21,7 +20,10 @@ ray = pytest.importorskip("ray")
 from moeconomics.sweeps.on_ray import run_on_ray  # noqa: E402
 
 # JAX, which other tests of the same process import, warns of the forks by which Ray starts its own processes.
-pytestmark = pytest.mark.filterwarnings(r"ignore:os\.fork\(\) was called:RuntimeWarning")
+pytestmark = [
+    pytest.mark.filterwarnings(r"ignore:os\.fork\(\) was called:RuntimeWarning"),
+    pytest.mark.usefixtures("one_thread"),
+]
 
 MEMORY = {"object_store_memory": 80 * 2**20}
 SHORT, LONG = (64 * 12, 64 * 20), (64 * 45, 64 * 75)
@@ -69,15 +71,6 @@ def cluster():
 def short_polls(monkeypatch):
     """So that a killer sees a run before it is over."""
     monkeypatch.setattr("moeconomics.sweeps.on_ray.POLL_S", 0.02)
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """As a Ray task of one CPU has; another number of threads adds up in another order."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def test_a_node_killed_in_a_run_loses_no_finished_run_and_the_sweep_completes(text, tmp_path, cluster):

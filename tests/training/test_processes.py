@@ -18,6 +18,7 @@ from moeconomics.errors import BadInput
 from moeconomics.training import finished_rows, train
 from moeconomics.training.trainer import Trainer
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 text, spec_of = test_train.text, test_train.spec_of
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["moeconomics.training"])
@@ -70,15 +71,6 @@ def by_two(spec, folder, hook=None):
         one.terminate()  # as torchrun ends the others when one died: gloo may wait for it for half an hour
         one.join()
     return [one.exitcode for one in both], json.loads(losses.read_text(encoding="utf-8")) if losses.exists() else []
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """As each of several processes has, and threads wait for each other on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def by_one(spec, folder):
