@@ -5,7 +5,7 @@ plain loop has transformers' eager experts, its loss over all logits and PyTorch
 is a JSON object, with one value for each of dense, 8 and 32 experts where that is not said otherwise:
 
   tokens_per_s             ours, median step
-  speedup_vs_transformers  the plain loop's median step over ours, steps taken in turn
+  speedup_vs_transformers  the plain loop's median step over ours, steps taken in turn, each loop in a process of its own
   mfu_of_matmul_peak       time that the model's matrix products alone would take, each at the rate that torch reaches
                            at its shape here, over our step
   moe_over_dense_cost      seconds per active FLOP with 32 experts over those of the dense model
@@ -20,6 +20,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
+from multiprocessing.connection import Connection
 from statistics import median
 
 import numpy as np
@@ -84,6 +85,31 @@ def seconds_in_turn(*steps: Step) -> list[float]:
     return [median(seconds[3:]) for seconds in taken]
 
 
+class Loop:
+    """A training loop in a process of its own, as our memory settings hold for a whole process; steps when called."""
+
+    def __init__(self, make: Callable[[RunSpec], Step], spec: RunSpec):
+        context = multiprocessing.get_context("spawn")
+        self.ours, theirs = context.Pipe()
+        self.process = context.Process(target=_serve, args=(theirs, make, spec))
+        self.process.start()
+
+    def __call__(self) -> None:
+        self.ours.send("step")
+        self.ours.recv()
+
+    def end(self) -> None:
+        self.ours.send("end")
+        self.process.join()
+
+
+def _serve(pipe: Connection, make: Callable[[RunSpec], Step], spec: RunSpec) -> None:
+    step = make(spec)
+    while pipe.recv() == "step":
+        step()
+        pipe.send("done")
+
+
 def matmul_s(spec: RunSpec) -> float:
     """Seconds of one step's weight products (forward and two backward), each at torch's own rate at its shape."""
     model = build(spec.shape(VOCABULARY), 0, spec.sequence_length)
@@ -116,7 +142,10 @@ def main() -> None:
     for experts in EXPERTS:
         spec = spec_of(experts)
         shape = spec.shape(VOCABULARY)
-        ours_s, plain_s = seconds_in_turn(ours(spec), plain(spec))
+        loops = Loop(ours, spec), Loop(plain, spec)
+        ours_s, plain_s = seconds_in_turn(*loops)
+        for loop in loops:
+            loop.end()
         name = "dense" if experts == 1 else f"E={experts}"
         tokens_per_s[name] = round(spec.batch_tokens / ours_s)
         speedup[name] = round(plain_s / ours_s, 2)

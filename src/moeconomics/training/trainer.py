@@ -1,5 +1,6 @@
 """`Trainer`: the model of a specification, its optimiser, and one step of both on however many processes there are."""
 
+import ctypes
 import math
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -43,6 +44,8 @@ class Trainer:
             log_with=tracker,
             project_dir=home,
         )
+        if self.accelerator.device.type == "cpu":
+            _keep_freed_memory()
         parts = self.accelerator.num_processes * spec.accumulate
         if spec.batch_sequences % parts:
             raise BadInput(
@@ -95,6 +98,19 @@ class Trainer:
         if self.objective.has_bias():
             self.objective.move_bias()
         return value
+
+
+def _keep_freed_memory() -> None:
+    """Have glibc reuse what a step frees: by default it gives large blocks back and faults them in again, zeroed.
+
+    Measured (benchmarks/train.py, 2 cores): 15.5 against 9 to 12 thousand tokens/s with 8 experts, for a quarter more
+    peak memory. The numbers are mallopt(3)'s; another C library has no such call and is left alone.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        trim_threshold, mmap_threshold = -1, -3
+        mallopt(mmap_threshold, 2**30)  # bytes from which a block is mapped by itself, and unmapped when freed
+        mallopt(trim_threshold, -1)  # never shrink the heap
 
 
 def _start(tracker: str, accelerator: Accelerator, spec: RunSpec) -> None:
