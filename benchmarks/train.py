@@ -5,7 +5,7 @@ plain loop has transformers' eager experts, its loss over all logits and PyTorch
 is a JSON object, with one value for each of dense, 8 and 32 experts where that is not said otherwise:
 
   tokens_per_s             ours, median step
-  speedup_vs_transformers  the plain loop's median step over ours, steps taken in turn, each loop in a process of its own
+  speedup_vs_transformers  the plain loop's median step over ours, steps in turn, each loop in a process of its own
   mfu_of_matmul_peak       time that the model's matrix products alone would take, each at the rate that torch reaches
                            at its shape here, over our step
   moe_over_dense_cost      seconds per active FLOP with 32 experts over those of the dense model
