@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from moeconomics.cli import cost, count, export, fit, hardware, laws, plan, runs, sweep, train
+from moeconomics.cli import cost, count, export, fit, hardware, laws, plan, profile, runs, sweep, train
 from moeconomics.errors import MoeconomicsError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command()(train.recipes)
 app.command()(sweep.sweep)
 app.command()(export.export)
 app.command()(export.verify_export)
+app.command()(profile.profile)
 app.add_typer(runs.app, name="runs")
 
 

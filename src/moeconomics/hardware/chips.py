@@ -35,7 +35,7 @@ def _as_text(value: Any) -> Any:
 
 
 # The ranges of this room catch slips of unit, such as gigabytes given for bytes.
-Flops = Annotated[float, within(1e12, 1e18, "FLOP/s")]
+Flops = Annotated[float, within(1e9, 1e18, "FLOP/s")]  # from one core of a CPU
 BytesPerS = Annotated[float, within(1e9, 1e14, "bytes/s")]
 Usd = Annotated[float, within(0.001, 1000, "USD per GPU-hour")]
 Band = Annotated[tuple[Usd, Usd], BeforeValidator(_as_band), AfterValidator(_rising)]
@@ -71,7 +71,7 @@ class Chip(Strict):
     name: str
     flops_per_s: Annotated[dict[Dtype, Flops], Field(min_length=1)]
     bytes_memory: Annotated[float, within(1e9, 1e13, "bytes")]
-    bytes_per_s_memory: Annotated[float, within(1e10, 1e14, "bytes/s")]
+    bytes_per_s_memory: BytesPerS
     bytes_per_s_link: BytesPerS
     link: str
     link_domain: Annotated[int, within(1, 100_000, "GPUs")]
