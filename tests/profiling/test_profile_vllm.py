@@ -209,18 +209,6 @@ def test_mistakes_are_answered_in_words(run, pretended):
         assert message in err
 
 
-@pytest.fixture
-def vllm() -> str:
-    """Python of the environment that `make vllm-env` makes. CI has it and must use it."""
-    python = Path(os.environ.get("MOECONOMICS_VLLM", Path(__file__).parents[2] / ".venv-vllm/bin/python"))
-    if not python.exists():
-        reason = f"no vLLM at {python}: make vllm-env"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return str(python)
-
-
 @pytest.mark.vllm
 def test_the_real_vllm_is_measured_and_priced(run, tmp_path, vllm):
     shapes, profile = tmp_path / "shapes.yaml", tmp_path / "profile.parquet"

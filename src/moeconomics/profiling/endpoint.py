@@ -2,7 +2,6 @@
 
 import itertools
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,8 @@ import polars as pl
 from moeconomics.errors import BadInput, unknown_name
 from moeconomics.profiling.client import Client
 from moeconomics.profiling.grid import Grid, Model
-from moeconomics.profiling.table import ROUNDS, add_rows, asked_hash, finished, refuse_other_grid, spread
+from moeconomics.profiling.table import ROUNDS, Report, add_rows, asked_hash, finished, refuse_other_grid, spread
 
-Report = Callable[[float, float, str], None]  # cells done, of, words
 SAFE_VOCABULARY = 1000  # of a server whose vocabulary is unknown: none has fewer tokens
 
 

@@ -13,10 +13,17 @@ import polars as pl
 
 from moeconomics.errors import BadInput
 from moeconomics.profiling.grid import Grid, Model
-from moeconomics.profiling.table import MEASURES, ROUNDS, add_rows, asked_hash, finished, refuse_other_grid, spread
+from moeconomics.profiling.table import (
+    MEASURES,
+    ROUNDS,
+    Report,
+    add_rows,
+    asked_hash,
+    finished,
+    refuse_other_grid,
+    spread,
+)
 from moeconomics.serving.profile_table import KINDS
-
-Report = Callable[[float, float, str], None]  # cells done, of, words
 
 PASS_TOKENS = 8192  # most tokens of one forward pass, vLLM's max_num_batched_tokens, unless a prompt is longer
 _ENVIRONMENT = {
@@ -99,6 +106,7 @@ def _ask(python: Path, folder: Path, question: dict[str, Any]) -> Iterator[dict[
                 stderr=errors,
                 env=_CPU_KV_GIB | os.environ | _ENVIRONMENT,
                 text=True,
+                encoding="utf-8",
             )
         except OSError as error:
             raise BadInput(

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +15,7 @@ from moeconomics.errors import BadInput
 from moeconomics.profiling.grid import Grid, Model
 from moeconomics.serving.profile_table import COLUMNS, read_profile, write_profile
 
+Report = Callable[[float, float, str], None]  # cells done, of, words
 MEASURES = ("batches", "contexts", "steps", "input_len", "output_len", "repeats")  # the fields of a grid that decide
 ROUNDS = 3  # under load this many times as many requests as run at once
 
