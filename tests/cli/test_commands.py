@@ -114,6 +114,31 @@ def test_laws_and_hardware_list_and_show(run):
     assert "commit 77ca49a" in run("hardware", "H100-SXM-80GB")[1]
 
 
+def test_models_are_known_by_name(run):
+    code, out, _ = run("models")
+    assert code == 0
+    assert "mistralai/Mixtral-8x7B-v0.1" in out
+    listed = json.loads(run("models", "--json")[1])
+    wanted = {"name", "n_total", "n_active", "n_experts", "top_k", "bytes_kv_per_token", "source", "date"}
+    assert all(wanted <= one.keys() for one in listed)
+    one = json.loads(run("models", "deepseek-r1", "--json")[1])
+    assert (one["name"], one["n_experts"], one["top_k"]) == ("deepseek-ai/DeepSeek-V3", 256, 8)
+    assert "Mixtral-8x7B-Instruct-v0.1" in run("models", "mixtral-8x7b")[1]
+
+
+def test_a_public_model_is_counted_and_priced_by_name(run, mixtral, tmp_path, monkeypatch):
+    by_path = run("count", mixtral, "--json")[1]
+    assert run("count", "mixtral-8x7b", "--json")[1] == by_path
+    assert run("count", "mistralai/Mixtral-8x7B-v0.1", "--json")[1] == by_path
+    assert json.loads(run("cost", "Llama-3.1-8B", "--gpu", "H100-SXM-80GB", "--json")[1])["usd_per_mtok_output"] > 0
+    # What is there comes first: a folder of that name, here an empty one.
+    (tmp_path / "Mixtral-8x7B").mkdir()
+    monkeypatch.chdir(tmp_path)
+    code, _, error = run("count", "Mixtral-8x7B")
+    assert code == 2
+    assert "Mixtral-8x7B/config.json: No such file" in error
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
@@ -127,7 +152,10 @@ def test_laws_and_hardware_list_and_show(run):
         (["plan", "--train-flops", "1e21", "--precision", "fp4"], 2, "A100-SXM-40GB has no fp4 rate"),
         (["plan", "--train-flops", "1e21", "--tpot-ms", "0.02"], 3, "TPOT 0.02 ms"),
         (["plan", "--train-flops", "1e21", "-o", "/proc/none"], 2, "can not write to /proc/none"),
-        (["cost", "nowhere"], 2, "nowhere"),
+        (["cost", "nowhere"], 2, "unknown model 'nowhere'"),
+        (["cost", "nowhere/config.json"], 2, "nowhere/config.json: No such file"),
+        (["count", "Mixtral-8x7"], 2, "Did you mean 'Mixtral-8x7B-v0.1'"),
+        (["models", "GLM-5"], 2, "zai-org/GLM-5 can not be counted: its sparse attention"),
         (["count", "/dev/null"], 2, "/dev/null"),
         (["laws", "chinchila2022"], 2, "Did you mean 'chinchilla2022'"),
         (["hardware", "B300"], 2, "Did you mean 'B300-SXM'"),

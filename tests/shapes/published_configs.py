@@ -1,4 +1,6 @@
-"""Config values of published models, as facts: the keys that decide a count, by family."""
+"""Config values of published models, as facts: the keys that decide a count, by family; newer ones: the catalogue's."""
+
+from moeconomics.shapes import load_models
 
 LLAMA_3_1_8B = {
     "model_type": "llama",
@@ -236,6 +238,10 @@ GRANITE_3_0_1B_A400M = {
     "tie_word_embeddings": True,
 }
 
+QWEN3_NEXT = load_models()["Qwen/Qwen3-Next-80B-A3B-Instruct"].config
+QWEN3_5_397B_A17B = load_models()["Qwen/Qwen3.5-397B-A17B"].config
+MINIMAX_M2 = load_models()["MiniMaxAI/MiniMax-M2"].config
+
 # Name → (config, total parameters). The integers are what `transformers` builds; where a model card prints one, that.
 PUBLISHED = {
     "Llama-3.1-8B": (LLAMA_3_1_8B, 8_030_261_248),
@@ -257,5 +263,8 @@ PUBLISHED = {
     "GLM-4.5-Air": (GLM_4_5_AIR, 106_852_245_504),
     "GLM-4.5": (GLM_4_5, 352_797_814_784),  # the card's 355B holds the prediction head, which is not built
     "ERNIE-4.5-21B-A3B": (ERNIE_4_5_21B_A3B, 21_825_437_888),
+    "Qwen3-Next-80B-A3B": (QWEN3_NEXT, 79_674_391_296),
+    "Qwen3.5-397B-A17B": (QWEN3_5_397B_A17B, 396_346_350_336),
+    "MiniMax-M2": (MINIMAX_M2, 228_689_748_992),
     "granite-3.0-1b-a400m": (GRANITE_3_0_1B_A400M, 1_334_628_352),
 }

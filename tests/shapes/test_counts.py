@@ -230,6 +230,7 @@ def test_one_definition_serves_a_grid():
         ({"vocab_size": math.inf}, "vocab_size inf"),
         ({"top_k": 9}, "top_k 9 exceeds n_experts 8"),
         ({"d_expert": 0}, "n_experts > 1 needs d_expert"),
+        ({"linear_layers": Layers(every=2)}, "linear_layers need linear_attention"),
     ],
 )
 def test_impossible_shapes_are_refused_by_name(change, message):

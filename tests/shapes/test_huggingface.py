@@ -18,20 +18,16 @@ from published_configs import (
     PUBLISHED,
     QWEN1_5_MOE_A2_7B,
     QWEN2_7B,
+    QWEN3_5_397B_A17B,
     QWEN3_30B_A3B,
+    QWEN3_NEXT,
 )
+from reference import built
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from moeconomics.errors import BadInput
 from moeconomics.shapes import ARCHITECTURES, GroupedQuery, Latent, Layers, ModelShape, counts, ladder, realise
 from moeconomics.shapes.huggingface import HF_FAMILIES, from_hf, to_hf
-
-
-def built(config: dict) -> int:
-    """Parameters of the model that `transformers` makes from a config, no memory spent on them."""
-    with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**config))
-    return sum(parameter.numel() for parameter in model.parameters())
 
 
 def test_every_family_has_a_published_model():
@@ -61,6 +57,9 @@ def test_what_transformers_writes_is_read_alike(name):
         ("DeepSeek-V3", 37_552_282_624),  # the card: 37B
         ("Qwen3-30B-A3B", 3_353_032_704),  # the card: 3.3B
         ("OLMoE-1B-7B", 1_282_017_280),  # the card: 1.3B
+        ("Qwen3-Next-80B-A3B", 3_874_929_408),  # the card: 3B, the embeddings not counted
+        ("Qwen3.5-397B-A17B", 17_349_040_896),  # the card: 17B
+        ("MiniMax-M2", 11_030_537_216),  # the card: 10B, the embeddings not counted
         ("Llama-4-Scout-text", 17_172_894_720),  # the card: 17B
         ("Llama-4-Maverick-text", 17_184_691_200),  # the card: 17B
     ],
@@ -105,6 +104,12 @@ TINY_GLM = TINY | {
     "n_shared_experts": 2,
     "moe_intermediate_size": 24,
 }
+TINY_HYBRID = TINY_SHARED | {
+    "linear_num_key_heads": 2,
+    "linear_num_value_heads": 6,
+    "linear_key_head_dim": 8,
+    "linear_value_head_dim": 12,
+}
 TINY_LLAMA4 = TINY_LOCAL | {"intermediate_size_mlp": 112, "head_dim": 16}
 
 # Without shared experts transformers builds one of width 0, and torch remarks on it.
@@ -130,6 +135,11 @@ VARIATIONS = [
     ("qwen3_moe", TINY_MOE, {"mlp_only_layers": [1, 2], "attention_bias": True}),
     ("qwen3_moe", TINY_MOE, {"mlp_only_layers": list(range(7))}),
     ("qwen3_moe", TINY_MOE, {"num_experts": 0}),
+    ("qwen3_next", TINY_HYBRID, {"attention_bias": True, "mlp_only_layers": [2], "linear_conv_kernel_dim": 3}),
+    ("qwen3_next", TINY_HYBRID, {"full_attention_interval": 3, "tie_word_embeddings": True}),
+    ("qwen3_next", TINY_HYBRID, {"layer_types": ["linear_attention"] * 5 + ["full_attention"] * 2, "head_dim": 16}),
+    ("qwen3_5_moe_text", TINY_HYBRID, {"attention_bias": True}),
+    ("minimax_m2", TINY_LOCAL, {"head_dim": 16, "tie_word_embeddings": True}),
     ("olmoe", TINY_LOCAL, {"attention_bias": True, "num_key_value_heads": 2}),
     ("deepseek_v2", TINY_LATENT, {"q_lora_rank": 20, "attention_bias": True, "mlp_bias": True}),
     ("deepseek_v2", TINY_LATENT, {"q_lora_rank": None, "first_k_dense_replace": 2}),
@@ -184,6 +194,21 @@ def test_windows_are_read_where_they_are():
     ):
         resolved = AutoConfig.for_model(**config).layer_types
         assert windowed(config) == tuple(i for i, kind in enumerate(resolved) if kind != "full_attention")
+
+
+def test_linear_layers_are_read_where_they_are():
+    def linear(config: dict) -> tuple[int, ...]:
+        shape = from_hf(config)
+        return shape.linear_layers.indices(shape.n_layers)
+
+    assert linear(QWEN3_NEXT) == tuple(i for i in range(48) if (i + 1) % 4)
+    assert linear(QWEN3_NEXT | {"full_attention_interval": 48}) == tuple(range(47))
+    for config in (QWEN3_NEXT, QWEN3_5_397B_A17B):
+        resolved = AutoConfig.for_model(**config).layer_types
+        assert linear(config) == tuple(i for i, kind in enumerate(resolved) if kind == "linear_attention")
+    all_full = QWEN3_NEXT | {"layer_types": ["full_attention"] * 48}
+    assert linear(all_full) == ()
+    assert int(counts(from_hf(all_full)).n_total) == built(all_full)
 
 
 def test_moe_layers_are_read_where_they_are():

@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from moeconomics.cli import cost, count, export, fit, hardware, laws, plan, profile, runs, sweep, train
+from moeconomics.cli import cost, count, export, fit, hardware, laws, models, plan, profile, runs, sweep, train
 from moeconomics.errors import MoeconomicsError
 
 app = typer.Typer(
@@ -18,7 +18,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="markdown",
 )
-for command in (plan.plan, cost.cost, count.count, laws.laws, hardware.hardware, fit.fit, fit.predict):
+for command in (plan.plan, cost.cost, count.count, laws.laws, hardware.hardware, models.models, fit.fit, fit.predict):
     app.command()(command)
 app.command()(train.train)
 app.command()(train.recipes)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from moeconomics.shapes import ModelShape
+from moeconomics.shapes import ModelShape, get_model
 from moeconomics.shapes.huggingface import from_hf
 
 
@@ -19,7 +19,11 @@ HARDWARE, TRAFFIC, OUTPUT = "Hardware", "Traffic", "Output"
 
 Model = Annotated[
     str,
-    typer.Argument(metavar="MODEL", help="Hugging Face config.json, or a folder that holds one.", show_default=False),
+    typer.Argument(
+        metavar="MODEL",
+        help="Hugging Face config.json, a folder that holds one, or a public model; see `moeconomics models`.",
+        show_default=False,
+    ),
 ]
 Gpu = Annotated[str, option("NAME|FILE.yaml", "Chip that serves; see `moeconomics hardware`.", HARDWARE)]
 MaxGpus = Annotated[int, option("N", "Most GPUs in one replica (tensor-parallel).", HARDWARE)]
@@ -67,5 +71,10 @@ Folder = Annotated[
 
 
 def load_model(model: str) -> ModelShape:
-    """Read a model argument. Errors: `BadInput` with the path or the missing keys."""
-    return from_hf(Path(model))
+    """Read a model argument: a path where there is one, else the name of a public model.
+
+    Errors: `BadInput` with the path, the missing keys or the nearest known name.
+    """
+    if Path(model).exists() or model.endswith((".json", "/")) or model.startswith((".", "/")):
+        return from_hf(Path(model))
+    return get_model(model)

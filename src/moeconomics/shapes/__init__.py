@@ -1,12 +1,14 @@
 """What a model is: dimensions, exact counts, FLOPs and bytes, the ladder of realisable sizes, HF configs.
 
-In: dimensions, a target size, or a Hugging Face `config.json`. Out: `ModelShape` and counts of it.
-Theory: Yun et al. 2024 (arXiv 2404.02852) §2.1 and App. C; DeepSeek-V2 (2405.04434) for MLA.
+In: dimensions, a target size, a Hugging Face `config.json`, or the name of a public model. Out: `ModelShape` and
+counts of it. Theory: Yun et al. 2024 (arXiv 2404.02852) §2.1 and App. C; DeepSeek-V2 (2405.04434) for MLA; Gated
+DeltaNet (2412.06464) for linear attention.
 Nothing here knows losses, chips or prices.
 """
 
 from moeconomics.shapes.architectures import ARCHITECTURES, Architecture, get_architecture
-from moeconomics.shapes.attention import Attention, GroupedQuery, Latent
+from moeconomics.shapes.attention import Attention, GatedDelta, GroupedQuery, Latent
+from moeconomics.shapes.catalogue import PublicModel, get_model, get_public_model, load_models
 from moeconomics.shapes.compute import (
     FLOP_COUNTS,
     attention_flops,
@@ -31,11 +33,13 @@ __all__ = [
     "Architecture",
     "Attention",
     "Counts",
+    "GatedDelta",
     "GroupedQuery",
     "Ladder",
     "Latent",
     "Layers",
     "ModelShape",
+    "PublicModel",
     "attention_flops",
     "body_matmul_params",
     "bytes_kv",
@@ -44,8 +48,11 @@ __all__ = [
     "counts",
     "decode_flops",
     "get_architecture",
+    "get_model",
+    "get_public_model",
     "head_params",
     "ladder",
+    "load_models",
     "map_dimensions",
     "mean_context",
     "n_dense",

@@ -16,11 +16,12 @@ from moeconomics.units import BYTES_PER_ELEMENT, Array
 
 def body_matmul_params(shape: ModelShape) -> Array:
     """Parameters multiplied for one token in the layers, the output head excluded."""
-    d, moe = shape.d_model, shape.n_moe_layers
+    d, moe, linear = shape.d_model, shape.n_moe_layers, shape.n_linear_layers
     routed = shape.top_k * shape.d_expert + shape.n_shared_experts * shape.d_shared
     gate = 1 if shape.shared_gate else 0
     return (
-        shape.n_layers * shape.attention.matrix_params(d)
+        (shape.n_layers - linear) * shape.attention.matrix_params(d)
+        + linear * shape.linear_attention.matrix_params(d)
         + (shape.n_layers - moe) * 3 * d * shape.d_ff
         + moe * (3 * d * routed + d * (shape.n_experts + gate))
     )
@@ -47,8 +48,9 @@ def attention_flops(shape: ModelShape, seq_len: Array) -> Array:
     def layer(window: Array) -> Array:
         return shape.attention.score_flops(mean_context(seq_len, window), cached=False)
 
-    windowed = shape.n_windowed_layers
-    return (shape.n_layers - windowed) * layer(np.inf) + windowed * layer(shape.sliding_window)
+    windowed, linear = shape.n_windowed_layers, shape.n_linear_layers
+    scores = (shape.n_layers - windowed - linear) * layer(np.inf) + windowed * layer(shape.sliding_window)
+    return scores + linear * shape.linear_attention.token_flops()
 
 
 # Training FLOPs per token by named convention, of (shape, seq_len).
@@ -81,10 +83,11 @@ def prefill_flops(shape: ModelShape, prompt_len: Array) -> Array:
 
 def decode_flops(shape: ModelShape, context: Array) -> Array:
     """FLOPs of decoding one token after `context` cached ones."""
-    windowed = shape.n_windowed_layers
+    windowed, linear = shape.n_windowed_layers, shape.n_linear_layers
     full = shape.attention.score_flops(context, cached=True)
     near = shape.attention.score_flops(np.minimum(context, shape.sliding_window), cached=True)
-    scores = (shape.n_layers - windowed) * full + windowed * near
+    scores = (shape.n_layers - windowed - linear) * full + windowed * near
+    scores = scores + linear * shape.linear_attention.token_flops()
     return 2 * (body_matmul_params(shape) + head_params(shape)) + scores
 
 
@@ -94,12 +97,18 @@ def bytes_weights(shape: ModelShape, dtype: str) -> Array:
 
 
 def bytes_kv(shape: ModelShape, context: Array, dtype: str) -> Array:
-    """KV-cache bytes of one sequence of `context` tokens; windowed layers keep their window only."""
-    windowed = shape.n_windowed_layers
-    tokens_all_layers = (shape.n_layers - windowed) * context + windowed * np.minimum(context, shape.sliding_window)
-    return tokens_all_layers * shape.attention.kv_elements() * BYTES_PER_ELEMENT[dtype]
+    """KV-cache bytes of one sequence of `context` tokens, and the states of its linear layers.
+
+    Windowed layers keep their window only. States have a format of their own, whatever `dtype`.
+    """
+    windowed, linear = shape.n_windowed_layers, shape.n_linear_layers
+    full = shape.n_layers - windowed - linear
+    tokens_all_layers = full * context + windowed * np.minimum(context, shape.sliding_window)
+    kv = tokens_all_layers * shape.attention.kv_elements() * BYTES_PER_ELEMENT[dtype]
+    return kv + linear * shape.linear_attention.state_bytes()
 
 
 def bytes_kv_per_token(shape: ModelShape, dtype: str) -> Array:
     """KV-cache bytes that one more token adds while every window has room (the paper's 2·h·l elements)."""
-    return bytes_kv(shape, 1, dtype)
+    layers = shape.n_layers - shape.n_linear_layers
+    return layers * shape.attention.kv_elements() * BYTES_PER_ELEMENT[dtype]

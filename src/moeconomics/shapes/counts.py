@@ -61,7 +61,8 @@ def counts(shape: ModelShape) -> Counts:
     (46702792704, 12879925248)
     """
     d, layers, moe = shape.d_model, shape.n_layers, shape.n_moe_layers
-    attention = shape.attention
+    attention, linear, linear_layers = shape.attention, shape.linear_attention, shape.n_linear_layers
+    scored = layers - linear_layers
     expert = _gated_ffn(d, shape.d_expert, bias=shape.expert_bias)
     # Shared experts are built as one FFN of their joint width, so they share one down bias.
     has_shared = np.asarray(shape.n_shared_experts) > 0
@@ -69,13 +70,14 @@ def counts(shape: ModelShape) -> Counts:
     router = d * shape.n_experts + (shape.n_experts if shape.router_bias else 0)
     return Counts(
         embedding=shape.vocab_size * (d * (1 if shape.tied_embeddings else 2) + (1 if shape.head_bias else 0)),
-        attention=layers * (attention.matrix_params(d) + attention.bias_params(d)),
+        attention=scored * (attention.matrix_params(d) + attention.bias_params(d))
+        + linear_layers * (linear.matrix_params(d) + linear.vector_params()),
         dense_ffn=(layers - moe) * _gated_ffn(d, shape.d_ff, bias=shape.ffn_bias),
         router=moe * router,
         routed_experts=moe * shape.n_experts * expert,
         routed_experts_active=moe * shape.top_k * expert,
         shared_experts=moe * (shared + (d if shape.shared_gate else 0)),
-        norms=layers * (2 * d + attention.norm_params()) + d,
+        norms=layers * 2 * d + scored * attention.norm_params() + linear_layers * linear.norm_params() + d,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from moeconomics.errors import BadInput
-from moeconomics.shapes.attention import Attention
+from moeconomics.shapes.attention import NO_LINEAR, Attention, GatedDelta
 from moeconomics.units import Array
 
 
@@ -52,9 +52,10 @@ class ModelShape:
 
     Fields: `d_ff` width of a dense FFN; `d_expert` width of one routed expert; `n_shared_experts` experts of
     width `d_shared` that every token uses, behind a sigmoid gate if `shared_gate`; `windowed_layers` attend to
-    the last `sliding_window` tokens only.
+    the last `sliding_window` tokens only; `linear_layers` have `linear_attention` in place of `attention`.
 
-    Errors: `BadInput` for a dimension that is not finite and positive, or more active experts than experts.
+    Errors: `BadInput` for a dimension that is not finite and positive, more active experts than experts, or linear
+    layers of no kind.
     """
 
     vocab_size: Array
@@ -71,6 +72,8 @@ class ModelShape:
     moe_layers: Layers = Layers()
     sliding_window: Array = math.inf
     windowed_layers: Layers = NO_LAYERS
+    linear_attention: GatedDelta = NO_LINEAR
+    linear_layers: Layers = NO_LAYERS
     tied_embeddings: bool = False
     head_bias: bool = False
     ffn_bias: bool = False
@@ -88,6 +91,8 @@ class ModelShape:
             )
         if np.any((np.asarray(self.n_experts) > 1) & (np.asarray(self.d_expert) <= 0)):
             raise BadInput("n_experts > 1 needs d_expert, the width of one routed expert")
+        if self.linear_layers != NO_LAYERS and np.any(np.asarray(self.linear_attention.n_value_heads) < 1):
+            raise BadInput("linear_layers need linear_attention, which says what those layers hold")
 
     @property
     def n_moe_layers(self) -> Array:
@@ -98,6 +103,11 @@ class ModelShape:
     def n_windowed_layers(self) -> Array:
         """Number of layers whose attention is limited to `sliding_window` tokens."""
         return self.windowed_layers.count(self.n_layers)
+
+    @property
+    def n_linear_layers(self) -> Array:
+        """Number of layers with linear attention, which keep a state and no KV cache."""
+        return self.linear_layers.count(self.n_layers)
 
     @property
     def is_relaxed(self) -> bool:
@@ -112,13 +122,13 @@ class ModelShape:
 def map_dimensions(shape: ModelShape, function: Callable[[Array], Array]) -> ModelShape:
     """Apply `function` to each array-valued dimension of a shape (scalars are left as they are)."""
 
-    def mapped(part: Layers | Attention | ModelShape) -> dict[str, Array]:
+    def mapped(part: Layers | Attention | GatedDelta | ModelShape) -> dict[str, Array]:
         changes: dict[str, Array] = {}
         for field in fields(part):
             value = getattr(part, field.name)
             if isinstance(value, np.ndarray):
                 changes[field.name] = function(value)
-            elif isinstance(value, Layers | Attention):
+            elif isinstance(value, Layers | Attention | GatedDelta):
                 changes[field.name] = replace(value, **mapped(value))
         return changes
 

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from moeconomics.errors import BadInput, unknown_name
-from moeconomics.shapes.attention import GroupedQuery, Latent
+from moeconomics.shapes.attention import GatedDelta, GroupedQuery, Latent
 from moeconomics.shapes.huggingface.config import Config, Family, load
 from moeconomics.shapes.shape import NO_LAYERS, Layers, ModelShape
 
 BASIC = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
 LATENT = ("kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim")
 EXPERTS = ("num_experts", "num_experts_per_tok")
+LINEAR = ("linear_num_key_heads", "linear_num_value_heads", "linear_key_head_dim", "linear_value_head_dim")
 LOCAL_EXPERTS = ("num_local_experts", "num_experts_per_tok")
 ROUTED = ("n_routed_experts", "num_experts_per_tok", "n_shared_experts", "moe_intermediate_size")
 
@@ -96,6 +97,52 @@ def _qwen3_moe(c: Config) -> ModelShape:
         d_expert=c.whole("moe_intermediate_size"),
         moe_layers=_qwen_moe_layers(c),
         **_windowed(window, Layers()),
+    )
+
+
+def _qwen3_next(c: Config) -> ModelShape:
+    return _hybrid(c, d_ff=c.whole("intermediate_size"), moe_layers=_qwen_moe_layers(c))
+
+
+def _qwen3_5_moe(c: Config) -> ModelShape:
+    # No dense width is named: as Qwen3-Next's, that of all experts a token uses.
+    routed = c.whole("num_experts_per_tok") * c.whole("moe_intermediate_size")
+    return _hybrid(c, d_ff=routed + c.whole("shared_expert_intermediate_size"))
+
+
+def _hybrid(c: Config, **kinds: Any) -> ModelShape:
+    """Qwen3-Next and Qwen3.5: linear attention but in every fourth layer, one shared expert."""
+    bias = c.flag("attention_bias", False)
+    depth, every = c.whole("num_hidden_layers"), c.whole("full_attention_interval", 4)
+    names = c.listing("layer_types", str)
+    return _sparse(
+        c,
+        _grouped(c, kv_heads=2, head_dim=256, qkv_bias=bias, out_bias=bias, qk_norm="head", gated=True),
+        experts=c.whole("num_experts"),
+        top_k=c.whole("num_experts_per_tok"),
+        d_expert=c.whole("moe_intermediate_size"),
+        n_shared_experts=1,
+        d_shared=c.whole("shared_expert_intermediate_size"),
+        shared_gate=True,
+        linear_attention=GatedDelta(
+            n_key_heads=c.whole("linear_num_key_heads"),
+            n_value_heads=c.whole("linear_num_value_heads"),
+            key_head_dim=c.whole("linear_key_head_dim"),
+            value_head_dim=c.whole("linear_value_head_dim"),
+            conv_width=c.whole("linear_conv_kernel_dim", 4),
+        ),
+        linear_layers=_named(c, names, "linear_attention") or _layers([i for i in range(depth) if (i + 1) % every], c),
+        **kinds,
+    )
+
+
+def _minimax_m2(c: Config) -> ModelShape:
+    return _sparse(
+        c,
+        _grouped(c, kv_heads=8, head_dim=128, qk_norm="full"),
+        experts=c.whole("num_local_experts"),
+        top_k=c.whole("num_experts_per_tok"),
+        d_expert=c.whole("intermediate_size"),
     )
 
 
@@ -384,6 +431,15 @@ HF_FAMILIES: dict[str, Family] = {
         {"num_local_experts": "num_experts"},
     ),
     "qwen3_moe": Family(_qwen3_moe, (*BASIC, *EXPERTS, "moe_intermediate_size"), {"num_local_experts": "num_experts"}),
+    "qwen3_next": Family(
+        _qwen3_next,
+        (*BASIC, *EXPERTS, "moe_intermediate_size", "shared_expert_intermediate_size", *LINEAR),
+    ),
+    "qwen3_5_moe_text": Family(
+        _qwen3_5_moe,
+        (*BASIC[:-1], *EXPERTS, "moe_intermediate_size", "shared_expert_intermediate_size", *LINEAR),
+    ),
+    "minimax_m2": Family(_minimax_m2, (*BASIC, *LOCAL_EXPERTS), {"num_experts": "num_local_experts"}),
     "olmoe": Family(_olmoe, (*BASIC, *EXPERTS), {"num_local_experts": "num_experts"}),
     "deepseek_v2": Family(_deepseek_v2, (*BASIC, *LATENT, *ROUTED), {"num_experts": "n_routed_experts"}),
     "deepseek_v3": Family(_deepseek_v3, (*BASIC, *LATENT, *ROUTED), {"num_local_experts": "n_routed_experts"}),

@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from moeconomics.errors import BadInput
-from moeconomics.shapes.attention import GroupedQuery, Latent
+from moeconomics.shapes.attention import Attention, GatedDelta, GroupedQuery, Latent
 from moeconomics.shapes.huggingface.reading import from_hf
 from moeconomics.shapes.shape import Layers, ModelShape
 
@@ -35,18 +35,19 @@ def to_hf(shape: ModelShape, *, max_position_embeddings: int = 4096) -> dict[str
     raise BadInput(
         f"none of the architectures this can write holds the shape; the nearest, {nearest}, can not have "
         f"{', '.join(misfits[nearest])}. They hold MHA or GQA (with or without QK norm, or with QKV bias; "
-        f"without either, heads that divide d_model) and MLA, no windows; experts in every layer, in any layers with "
-        f"QK norm or QKV bias, or after the first few with MLA"
+        f"without either, heads that divide d_model) and MLA, no windows, no linear attention; experts in every layer, "
+        f"in any layers with QK norm or QKV bias, or after the first few with MLA"
     )
 
 
 def _refuse_grids(shape: ModelShape) -> None:
     """A config describes one model: every dimension is a Python int (`pick` makes them of an array's)."""
-    for part in (shape, shape.attention, shape.moe_layers, shape.windowed_layers):
+    attentions = (shape.attention, shape.linear_attention)
+    for part in (shape, *attentions, shape.moe_layers, shape.windowed_layers, shape.linear_layers):
         for field in fields(part):
             value = getattr(part, field.name)
             no_dimension = field.name == "sliding_window" or value is None
-            if not no_dimension and not isinstance(value, int | str | tuple | GroupedQuery | Latent | Layers):
+            if not no_dimension and not isinstance(value, int | str | tuple | Attention | GatedDelta | Layers):
                 raise BadInput(
                     f"only one model of whole numbers can be written as a config, not a grid or a relaxed shape: "
                     f"{field.name} is {value!r}"
