@@ -4,11 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 import polars as pl
 
-from moeconomics import cost, from_hf
+from moeconomics import from_hf
 from moeconomics.hardware import get_chip
+from moeconomics.serving import Served, ServingInputs, cheapest, make_cost_model
 from moeconomics.serving.profile_table import read_profile
 from moeconomics.shapes import n_dense
 from moeconomics.units import count_text
@@ -46,16 +48,16 @@ reached under load, with three times as many requests as it runs at once.
 """
 
 
-def priced(config: dict[str, Any], load: dict[str, Any]) -> Any:
-    return cost(
-        from_hf(config),
+def priced(config: dict[str, Any], load: dict[str, Any]) -> Served:
+    """One CPU under requests of the lengths that were measured under load."""
+    asked = ServingInputs(
         gpu=str(CHIP),
         max_gpus=1,
         usd_per_gpu_hour=USD_PER_HOUR,
-        cost_model=f"profile:{PROFILE}",
         input_len=load["input_len"],
         output_len=load["output_len"],
     )
+    return cheapest(make_cost_model(f"profile:{PROFILE}", asked.deployment()), from_hf(config), (1,))
 
 
 def rows_of(profile: pl.DataFrame) -> list[dict[str, Any]]:
@@ -101,10 +103,10 @@ def table(rows: list[dict[str, Any]], profile: pl.DataFrame) -> str:
                 count_text(row["n_active"]),
                 count_text(row["n_total"]),
                 *(f"{row[name]:.3g}" for name in ("prefill_ms", "tpot_one_ms", "tpot_ms")),
-                f"{price.usd_per_mtok_output:.3g}",
-                f"{price.usd_per_mtok_output_low:.3g} to {price.usd_per_mtok_output_high:.3g}",
-                str(price.batch),
-                f"{price.output_tok_s_per_gpu:.3g}",
+                f"{1e6 * price.usd_per_token_output:.3g}",
+                f"{1e6 * price.usd_low:.3g} to {1e6 * price.usd_high:.3g}",
+                f"{price.batch:.0f}",
+                f"{price.output_tok_s:.3g}",
                 f"{row['load_tok_s']:.3g}",
             ]
         )
@@ -116,14 +118,14 @@ def figure(rows: list[dict[str, Any]]) -> go.Figure:
     made = go.Figure()
     for experts in sorted({row["n_experts"] for row in rows}):
         own = [row for row in rows if row["n_experts"] == experts]
-        usd = [row["price"].usd_per_mtok_output for row in own]
+        low, usd, high = (
+            1e6 * np.array([float(getattr(row["price"], name)) for row in own])
+            for name in ("usd_low", "usd_per_token_output", "usd_high")
+        )
         made.add_scatter(
             x=[row["n_dense"] for row in own],
             y=usd,
-            error_y={
-                "array": [row["price"].usd_per_mtok_output_high - row["price"].usd_per_mtok_output for row in own],
-                "arrayminus": [row["price"].usd_per_mtok_output - row["price"].usd_per_mtok_output_low for row in own],
-            },
+            error_y={"array": high - usd, "arrayminus": usd - low},
             name="dense" if experts == 1 else f"{experts} experts",
             mode="lines+markers",
         )

@@ -51,7 +51,7 @@ def profile_endpoint(
             "repeats": grid.repeats,
             "asked": asked,
         }
-        done = add_rows(done, _rows(client, name, grid, report), common, path)
+        done = add_rows(path, _rows(client, name, grid, report), common)
     return done.filter(pl.col("asked") == asked)
 
 

@@ -62,7 +62,7 @@ def profile_vllm(
             failed[model.name] = str(error)
             continue
         common = {**model.columns(), **facts, "engine": "vllm", "repeats": grid.repeats, "asked": name}
-        done = add_rows(done, rows, common, path)
+        done = add_rows(path, rows, common)
     if report:
         report(of, of, "")
     return done.filter(pl.col("asked").is_in(list(asked))), failed

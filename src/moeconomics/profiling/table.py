@@ -40,15 +40,17 @@ def finished(path: Path) -> pl.DataFrame:
     return read_profile(path) if path.exists() else pl.DataFrame(schema=COLUMNS)
 
 
-def add_rows(done: pl.DataFrame, rows: list[dict[str, Any]], common: dict[str, Any], path: Path) -> pl.DataFrame:
-    """Write what there was with new rows, whole. Errors: `BadInput`, as when chip or version are no longer the same."""
+def add_rows(path: Path, rows: list[dict[str, Any]], common: dict[str, Any]) -> pl.DataFrame:
+    """Write what the file holds by now with new rows, whole. Errors: `BadInput`, as for rows of another chip."""
     told = {
         **common,
         "dtype": "bf16",
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "code_version": f"moeconomics {version('moeconomics')}",
     }
-    frame = pl.concat([done, pl.DataFrame([dict.fromkeys(COLUMNS) | told | row for row in rows], schema=COLUMNS)])
+    frame = pl.concat(
+        [finished(path), pl.DataFrame([dict.fromkeys(COLUMNS) | told | row for row in rows], schema=COLUMNS)]
+    )
     write_profile(frame, path)
     return frame
 
