@@ -102,6 +102,6 @@ def checked(frame: pl.DataFrame, path: Path) -> None:
     for kind, column in KINDS.items():
         rows = frame.filter(pl.col("kind") == kind)
         for cell in (column, f"{column}_low", f"{column}_high"):
-            values: pl.Series = rows[cell].fill_null(float("nan"))
-            if not ((values > 0) & values.is_finite()).all():
+            numbers = rows[cell].fill_null(float("nan"))
+            if not ((numbers > 0) & numbers.is_finite()).all():
                 raise BadInput(f"profile {path}: a {kind} row has a {cell} that is no positive number")
