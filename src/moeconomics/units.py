@@ -11,8 +11,8 @@ from array_api_compat import array_namespace
 
 Array = Any
 
-# Bytes per stored element, block scales not counted (nvfp4 adds 1/16 byte, mxfp4 1/32 byte per element).
-BYTES_PER_ELEMENT = {"bf16": 2.0, "fp8": 1.0, "int8": 1.0, "fp4": 0.5}
+# Bytes per stored element; the 4-bit floats with their block scales (a byte for 16 elements, for 32 in mxfp4).
+BYTES_PER_ELEMENT = {"bf16": 2.0, "fp8": 1.0, "int8": 1.0, "int4": 0.5, "nvfp4": 0.5 + 1 / 16, "mxfp4": 0.5 + 1 / 32}
 
 SECONDS_PER_HOUR = 3600.0
 

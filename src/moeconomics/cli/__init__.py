@@ -8,7 +8,21 @@ import sys
 
 import typer
 
-from moeconomics.cli import cost, count, export, fit, hardware, laws, models, plan, profile, runs, sweep, train
+from moeconomics.cli import (
+    calibrate,
+    cost,
+    count,
+    export,
+    fit,
+    hardware,
+    laws,
+    models,
+    plan,
+    profile,
+    runs,
+    sweep,
+    train,
+)
 from moeconomics.errors import MoeconomicsError
 
 app = typer.Typer(
@@ -26,6 +40,7 @@ app.command()(sweep.sweep)
 app.command()(export.export)
 app.command()(export.verify_export)
 app.command()(profile.profile)
+app.command()(calibrate.calibrate)
 app.add_typer(runs.app, name="runs")
 
 

@@ -17,14 +17,13 @@ def option(metavar: str, text: str, panel: str, *names: str, default: str | None
 
 HARDWARE, TRAFFIC, OUTPUT = "Hardware", "Traffic", "Output"
 
-Model = Annotated[
-    str,
-    typer.Argument(
-        metavar="MODEL",
-        help="Hugging Face config.json, a folder that holds one, or a public model; see `moeconomics models`.",
-        show_default=False,
-    ),
-]
+_MODEL = typer.Argument(
+    metavar="MODEL",
+    help="Hugging Face config.json, a folder that holds one, or a public model; see `moeconomics models`.",
+    show_default=False,
+)
+Model = Annotated[str, _MODEL]
+OptionalModel = Annotated[str | None, _MODEL]
 Gpu = Annotated[str, option("NAME|FILE.yaml", "Chip that serves; see `moeconomics hardware`.", HARDWARE)]
 MaxGpus = Annotated[int, option("N", "Most GPUs in one replica (tensor-parallel).", HARDWARE)]
 UsdPerGpuHour = Annotated[
@@ -34,11 +33,35 @@ Price = Annotated[
     str | None,
     option("KIND", "rental, tco_neocloud or tco_hyperscaler.", HARDWARE, default="the first the catalogue has"),
 ]
-Precision = Annotated[str, option("DTYPE", "Weights, arithmetic and KV cache: bf16, fp8, int8 or fp4.", HARDWARE)]
+Precision = Annotated[
+    str,
+    option(
+        "DTYPE",
+        "Weights and arithmetic: bf16, fp8, int8, int4, nvfp4, mxfp4.",
+        HARDWARE,
+    ),
+]
 CostModelName = Annotated[
     str,
-    option("NAME", "paper (Eq. 5 and 6 on a roofline) or size (proportional to total parameters).", HARDWARE),
+    option(
+        "NAME",
+        "operator (calibrated on measurements), paper (Eq. 5 and 6 on a roofline), size (proportional to all "
+        "parameters) or profile:FILE.parquet (measured by `moeconomics profile`).",
+        HARDWARE,
+    ),
 ]
+KvPrecision = Annotated[str, option("DTYPE", "KV cache: bf16, fp8 or int8.", HARDWARE)]
+Engine = Annotated[str, option("NAME", "Serving engine: vllm, sglang or trtllm.", HARDWARE)]
+CalibrationFile = Annotated[
+    Path | None,
+    option("FILE.yaml", "Coefficients that `moeconomics calibrate` wrote.", HARDWARE, default="the shipped ones"),
+]
+Mode = Annotated[
+    str,
+    option("MODE", "aggregated, or disaggregated: pools of prefill and of decode workers.", HARDWARE),
+]
+PrefixHit = Annotated[float, option("SHARE", "Share of prompt tokens found in the prefix cache, 0 to 1.", TRAFFIC)]
+RouterSkew = Annotated[float, option("S", "Skew of the router: 0 is uniform, below 0.5.", HARDWARE)]
 TrafficName = Annotated[
     str, option("NAME|FILE.yaml", "sharegpt, chat, long-prompt, reasoning, or one's own file.", TRAFFIC)
 ]
@@ -47,7 +70,7 @@ OutputLen = Annotated[float | None, option("TOKENS", "Mean answer length.", TRAF
 Rps = Annotated[float | None, option("R", "Requests per second in all.", TRAFFIC, default="saturated")]
 TtftMs = Annotated[
     float | None,
-    option("MS", "Longest time to the first token, in ms (queueing not counted).", TRAFFIC, default="no target"),
+    option("MS", "Longest time to the first token, in ms.", TRAFFIC, default="no target"),
 ]
 TpotMs = Annotated[float | None, option("MS", "Longest time per output token, in ms.", TRAFFIC, default="no target")]
 Utilisation = Annotated[

@@ -63,12 +63,14 @@ class Price(Strict):
 class Chip(Strict):
     """One accelerator in SI units: dense peak FLOP/s by format, bytes, bytes/s, watts, USD per hour.
 
-    `bytes_per_s_link`: per GPU, one direction, inside a domain of `link_domain` GPUs; `bytes_per_s_scaleout`:
-    between domains. A price is one figure or [low, high]. `unverified` lists the fields whose source could not
-    be confirmed, as dotted paths such as usd_per_hour.rental.
+    `bytes_per_s_link`: per GPU, one direction, inside a domain of `link_domain` GPUs; `bytes_per_s_scaleout`: between
+    domains. Chips of one `generation` are taken to run kernels alike where only one was measured. A price is one
+    figure or [low, high]. `unverified` lists the fields whose source could not be confirmed, as dotted paths such as
+    usd_per_hour.rental.
     """
 
     name: str
+    generation: str | None = None
     flops_per_s: Annotated[dict[Dtype, Flops], Field(min_length=1)]
     bytes_memory: Annotated[float, within(1e9, 1e13, "bytes")]
     bytes_per_s_memory: BytesPerS

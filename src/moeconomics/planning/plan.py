@@ -155,7 +155,7 @@ def _provenance(problem: Problem, asked: PlanInputs) -> dict[str, str]:
     loss += "90 % interval from draws" if problem.law.draws else f"no interval, no draws ({problem.law.fit_error})"
     return {
         "loss": loss,
-        **serving_provenance(asked, problem.deployment),
+        **serving_provenance(asked, problem.deployment, problem.model),
         "train_flops": f"counted as {problem.flop_count}",
         "train_usd": f"assumed MFU {asked.mfu:g}",
         "parameters": "exact counts, embeddings included",

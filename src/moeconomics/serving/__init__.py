@@ -1,9 +1,9 @@
 """What a shape costs to serve: batch, latency, throughput and USD per million tokens on a chip under traffic.
 
-In: a `ModelShape` (one or a grid), a `Deployment` (chip, price, traffic, precision, GPUs). Out: `Served`.
-Theory: Yun et al. 2024 (arXiv 2404.02852) §4 and App. C, Eq. 5 and 6: memory left by the weights limits the
-batch, the batch sets the throughput, the cheapest number of GPUs sets the price. Latency is a replaceable
-part; here it is a roofline, modelled and not yet calibrated on measurements.
+In: a `ModelShape` (one or a grid), a `Deployment` (chip, price, traffic, precision, GPUs). Out: `Served`. Theory: Yun
+et al. 2024 (arXiv 2404.02852) §4 and App. C, Eq. 5 and 6: memory left by the weights limits the batch, the batch sets
+the throughput, the cheapest number of GPUs sets the price. Latency is a sum over operators that is calibrated on
+measurements (`operators`, `coefficients`), the paper's roofline (`latency`, `paper`) or a measured profile.
 """
 
 from moeconomics.serving.cost_models import DEFAULT_COST_MODEL, make_cost_model
@@ -20,7 +20,10 @@ from moeconomics.serving.estimate import (
 )
 from moeconomics.serving.inputs import ServingInputs
 from moeconomics.serving.latency import ASSUMED, OPTIMISTIC, PESSIMISTIC, Efficiency, Latency, Roofline
+from moeconomics.serving.layout import Layout
+from moeconomics.serving.operator_cost import OperatorCost
 from moeconomics.serving.paper import PaperCost
+from moeconomics.serving.rows import answer_rows
 from moeconomics.serving.served import CostModel, CostModelMaker, Served, cheapest
 from moeconomics.serving.size import SizeCost
 
@@ -37,11 +40,14 @@ __all__ = [
     "Efficiency",
     "Estimate",
     "Latency",
+    "Layout",
+    "OperatorCost",
     "PaperCost",
     "Roofline",
     "Served",
     "ServingInputs",
     "SizeCost",
+    "answer_rows",
     "cheapest",
     "cost",
     "gpu_options",

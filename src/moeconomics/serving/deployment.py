@@ -1,10 +1,13 @@
 """`Deployment`: the chip, its price, the traffic and the precision that a model is served with."""
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
-from moeconomics.errors import BadInput, unknown_name
+from moeconomics.errors import BadInput
 from moeconomics.hardware import Chip, Traffic
-from moeconomics.units import BYTES_PER_ELEMENT, SECONDS_PER_HOUR
+from moeconomics.serving.kernels import RATE, Format
+from moeconomics.units import SECONDS_PER_HOUR
 
 MEMORY_SHARE = 0.9  # of a GPU's memory for weights and KV cache: vLLM's default gpu_memory_utilization
 
@@ -13,8 +16,11 @@ MEMORY_SHARE = 0.9  # of a GPU's memory for weights and KV cache: vLLM's default
 class Deployment:
     """One kind of replica: `gpus` options of one chip, tensor-parallel, for one traffic profile.
 
-    `precision` is the storage and arithmetic format of weights and KV cache.
-    Errors: `BadInput` for a precision the chip has no rate for.
+    `precision` is the stored format of the weights, which decides the arithmetic (see `RATE`); `kv_precision` that of
+    the KV cache. `prefix_hit` is the share of prompt tokens found in the prefix cache; `skew` the router's (see
+    `distinct_experts`). `mode` is "aggregated" (each replica prefills and decodes) or "disaggregated" (pools of
+    workers for each). `calibration` is a file in place of the shipped one. Errors: `BadInput` for a precision the chip
+    has no rate for.
     """
 
     chip: Chip
@@ -22,11 +28,25 @@ class Deployment:
     traffic: Traffic
     precision: str
     gpus: tuple[int, ...]
+    kv_precision: str = "bf16"
+    engine: str = "vllm"
+    prefix_hit: float = 0.0
+    skew: float = 0.0
+    mode: Literal["aggregated", "disaggregated"] = "aggregated"
+    calibration: Path | None = None
 
     def __post_init__(self) -> None:
-        if self.precision not in BYTES_PER_ELEMENT:
-            raise unknown_name("precision", self.precision, BYTES_PER_ELEMENT)
-        self.chip.flops(self.precision)
+        self.stored.check(self.chip)
+
+    @property
+    def stored(self) -> Format:
+        """The formats of weights and KV cache. Errors: `BadInput` with the nearest name."""
+        return Format.of(self.precision, self.kv_precision)
+
+    @property
+    def flops_per_s(self) -> float:
+        """Peak FLOP/s in the arithmetic of the weights' precision."""
+        return self.chip.flops(RATE[self.precision])
 
     @property
     def usd_per_gpu_second(self) -> float:

@@ -1,5 +1,6 @@
 """What a user says of serving, checked once at the door, and its resolution into a `Deployment`."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from moeconomics.boundary import Strict, within
@@ -23,6 +24,12 @@ class ServingInputs(Strict):
     usd_per_gpu_hour: Annotated[float, within(0.001, 1000, "USD per GPU-hour")] | None = None
     price: Literal["rental", "tco_neocloud", "tco_hyperscaler"] | None = None
     precision: str = "bf16"
+    kv_precision: str = "bf16"
+    engine: str = "vllm"
+    mode: Literal["aggregated", "disaggregated"] = "aggregated"
+    prefix_hit: Annotated[float, within(0, 1, "(a share of the prompt)")] = 0.0
+    router_skew: Annotated[float, within(0, 0.49, "(0 is uniform)")] = 0.0
+    calibration: Path | None = None
     cost_model: str = DEFAULT_COST_MODEL
 
     traffic: str = "sharegpt"
@@ -43,6 +50,12 @@ class ServingInputs(Strict):
             traffic=self._traffic(),
             precision=self.precision,
             gpus=gpu_options(chip, self.max_gpus),
+            kv_precision=self.kv_precision,
+            engine=self.engine,
+            mode=self.mode,
+            prefix_hit=self.prefix_hit,
+            skew=self.router_skew,
+            calibration=self.calibration,
         )
 
     def _traffic(self) -> Traffic:

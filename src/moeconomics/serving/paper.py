@@ -80,6 +80,10 @@ class PaperCost:
         )
         return Served(
             gpus=gpus,
+            tp=gpus,
+            ep=1,
+            pp=1,
+            dp=1,
             batch=np.where(served, running, np.nan),
             usd_per_token_output=np.where(served, self._usd_per_token(gpus, running / step_s), np.inf),
             usd_low=np.where(served, low, np.nan),
@@ -126,7 +130,7 @@ class PaperCost:
         return usd_per_s * self._replicas(tokens_s) / (traffic.requests_per_s * traffic.output_tokens)
 
     def _bytes_request(self, shape: ModelShape, gpus: Array, tokens: float) -> Array:
-        return bytes_kv(shape, tokens, self.deployment.precision) * kv_copies(shape, gpus)
+        return bytes_kv(shape, tokens, self.deployment.kv_precision) * kv_copies(shape, gpus)
 
     def _batch_by_targets(self, shape: ModelShape, gpus: Array, batch: Array) -> Array:
         """Largest batch up to `batch` whose latencies meet the targets (they grow with the batch)."""

@@ -14,11 +14,13 @@ from moeconomics.units import Array
 class Served:
     """Steady serving of one shape or many: all fields broadcast to arrays of one shape.
 
-    `usd_per_token_output` carries the whole cost (prompts too) on the output tokens; where serving is impossible it
-    is infinite. `usd_low` and `usd_high` bound it by the model's own assumptions; NaN where it makes none.
-    `limited_by` names what keeps the batch from growing or, where serving is impossible, what forbids it;
-    `bytes_missing` is the memory that falls short. `ttft_s` has no queueing in it. `replicas` carry
-    the offered load; NaN when saturated, as one replica is as good as many.
+    `usd_per_token_output` carries the whole cost (prompts too) on the output tokens; where serving is impossible it is
+    infinite. `usd_low` and `usd_high` bound it by the model's own assumptions; NaN where it makes none. `limited_by`
+    names what keeps the batch from growing or, where serving is impossible, what forbids it; `bytes_missing` is the
+    memory that falls short. `replicas` carry the offered load; NaN when saturated, as one replica is as good as many.
+    What follows `limited_by` is NaN where a model does not know it: degrees of parallelism, `running` requests of a
+    `batch` of room, bounds of the latencies, the share of GPU time that prompts take, prefill workers to one decode
+    worker when disaggregated, and `utilisation`, the memory's ideal share of a step.
     """
 
     gpus: Array
@@ -32,6 +34,18 @@ class Served:
     replicas: Array
     bytes_missing: Array
     limited_by: Array
+    tp: Array = np.nan
+    ep: Array = np.nan
+    pp: Array = np.nan
+    dp: Array = np.nan
+    running: Array = np.nan
+    tpot_low_s: Array = np.nan
+    tpot_high_s: Array = np.nan
+    ttft_low_s: Array = np.nan
+    ttft_high_s: Array = np.nan
+    prefill_share: Array = np.nan
+    prefill_workers: Array = np.nan
+    utilisation: Array = np.nan
 
     def __post_init__(self) -> None:
         names = [field.name for field in fields(self)]

@@ -1,0 +1,197 @@
+"""Tables of serving configurations, one a row, in the columns of measured data: grouped for vectorised estimates.
+
+In: a table with the columns of `COLUMNS`. Out: groups of rows that share model, chip, engine, precision and lengths,
+each with arrays of layouts and concurrencies, and for every other row the reason why it has no answer.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from moeconomics.errors import BadInput, MoeconomicsError
+from moeconomics.hardware import Traffic, get_chip
+from moeconomics.serving.coefficients import Calibration, Coefficients, shipped
+from moeconomics.serving.deployment import Deployment
+from moeconomics.serving.kernels import Format
+from moeconomics.serving.layout import Layout
+from moeconomics.serving.operators import Operators
+from moeconomics.serving.steady import Steady
+from moeconomics.shapes import ModelShape, get_public_model
+from moeconomics.shapes.huggingface import from_hf
+
+SHARED = ("model", "hardware", "precision", "engine", "input_len", "output_len")
+DEGREES = ("tp", "ep", "pp", "dp")
+COLUMNS = (*SHARED, "n_gpus", *DEGREES, "concurrency_or_batch")
+
+Floats = NDArray[np.float64]
+Model = tuple[ModelShape, str | None]  # and the precision its weights are published in, where that is below bf16
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowGroup:
+    """Rows `index` of the table: `layout` and `concurrency` are arrays over them."""
+
+    index: NDArray[np.int64]
+    shape: ModelShape
+    steady: Steady
+    layout: Layout
+    concurrency: Floats
+
+
+def check_columns(table: pl.DataFrame, where: str) -> None:
+    """Errors: `BadInput` naming the columns that are missing."""
+    missing = [name for name in COLUMNS if name not in table.columns]
+    if missing:
+        raise BadInput(f"{where} has no column {', '.join(missing)}; the columns are {', '.join(COLUMNS)}")
+
+
+def groups(
+    table: pl.DataFrame, model_of: Callable[[str], Model], calibration: Calibration
+) -> tuple[list[RowGroup], dict[int, str]]:
+    """Group a table's rows; the dictionary has the reason for each row (by number) that is in no group.
+
+    `model_of` gives a model by name, or raises `MoeconomicsError`.
+    """
+    found: list[RowGroup] = []
+    reasons: dict[int, str] = {}
+    for key, rows in table.with_row_index("row").group_by(SHARED, maintain_order=True):
+        index = rows["row"].to_numpy().astype(np.int64)
+        try:
+            group = _group(index, rows, model_of, calibration, *key)
+        except MoeconomicsError as error:
+            reasons |= dict.fromkeys(index.tolist(), str(error))
+            continue
+        refused = dict(_refusals(group, rows))
+        reasons |= {int(index[place]): reason for place, reason in refused.items()}
+        kept = np.array([place for place in range(len(index)) if place not in refused], dtype=np.int64)
+        if len(kept):
+            layout = Layout(**{name: getattr(group.layout, name)[kept] for name in DEGREES})
+            found.append(replace(group, index=index[kept], layout=layout, concurrency=group.concurrency[kept]))
+    return found, reasons
+
+
+def _group(
+    index: NDArray[np.int64], rows: pl.DataFrame, model_of: Callable[[str], Model], calibration: Calibration, *key: Any
+) -> RowGroup:
+    model, hardware, precision, engine, input_len, output_len = key
+    for name, value in zip(SHARED, key, strict=True):
+        if value is None or value == "unstated":
+            raise BadInput(f"{name} is not given")
+    shape, published = model_of(str(model))
+    chip = get_chip(str(hardware))
+    stored = str(precision).split()[0]  # what follows is a remark
+    stored = {"fp16": "bf16"}.get(stored, stored)  # of one size and rate
+    if stored == "fp4":  # the data's name for whichever 4-bit float the chip and the model's publisher use
+        stored = "nvfp4" if "fp4" in chip.flops_per_s and published != "mxfp4" else "mxfp4"
+    deployment = Deployment(
+        chip=chip,
+        usd_per_gpu_hour=1.0,
+        traffic=Traffic(name="row", input_tokens=input_len, output_tokens=output_len, source="the row"),
+        precision=stored,
+        gpus=(1,),
+        engine=str(engine),
+    )
+    coefficients = Coefficients.of(calibration, chip, str(engine), deployment.stored)
+    operators = Operators(chip=chip, stored=Format.of(stored, deployment.kv_precision), coefficients=coefficients)
+    return RowGroup(
+        index=index,
+        shape=shape,
+        steady=Steady(operators=operators, deployment=deployment),
+        layout=_layout(rows, chip.link_domain),
+        concurrency=rows["concurrency_or_batch"].cast(pl.Float64).to_numpy(),
+    )
+
+
+def _layout(rows: pl.DataFrame, link_domain: int) -> Layout:
+    """The degrees of each row; unstated ones are 1.
+
+    Some published rows give tp (or dp) as its product with ep, as if the GPUs of an expert-parallel group were new
+    ones: tp 64 with ep 8 for 8 GPUs. They are read as what can exist: no tensor parallelism beyond a link domain, no
+    more expert ranks than GPUs.
+    """
+    tp, ep, pp, dp = (rows[name].cast(pl.Float64).fill_null(1.0).to_numpy().clip(min=1.0) for name in DEGREES)
+    doubled_tp = (tp > link_domain) & (ep > 1) & (tp / ep <= link_domain)
+    tp = np.where(doubled_tp, tp / ep, tp)
+    doubled_dp = (tp * dp > link_domain) & (tp * dp / ep <= link_domain) & (dp >= ep)
+    dp = np.where(doubled_dp, dp / ep, dp)
+    both = (ep > 1) & (tp == dp) & (ep == tp * dp) & (tp * dp > link_domain)
+    tp = np.where(both, 1.0, tp)
+    ep = np.minimum(ep, tp * dp)
+    return Layout(tp=tp, ep=ep, pp=pp, dp=dp)
+
+
+def _refusals(group: RowGroup, rows: pl.DataFrame) -> Iterator[tuple[int, str]]:
+    """Places in the group that have no answer, and why."""
+    free = group.steady.batch_by_memory(group.shape, group.layout)
+    heads = np.asarray(group.shape.attention.n_heads)
+    for place, degree in enumerate(np.broadcast_to(group.layout.tp, free.shape)):
+        if not np.isfinite(group.concurrency[place]) or group.concurrency[place] < 1:
+            yield place, "concurrency_or_batch is not given"
+        elif heads % degree:
+            yield place, f"{heads} attention heads can not be split over tp {degree:g}"
+        elif free[place] < 1:
+            yield place, f"does not fit into {group.steady.deployment.chip.name} with this layout"
+        elif rows["mode"][place] == "disagg" if "mode" in rows.columns else False:
+            yield place, "disaggregated rows do not state their workers' layouts"
+
+
+def answer_rows(path: Path, model_dir: Path | None, calibration: Path | None) -> pl.DataFrame:
+    """A table of configurations with pred_* columns: TPOT and its band, TTFT in ms, output tokens/s, and a status.
+
+    `model_dir` holds folders MODEL/config.json for models outside the catalogue. Errors: `BadInput` for a file that is
+    no such table; a row without an answer has its reason as `pred_status`.
+    """
+    try:
+        table = pl.read_csv(path, infer_schema_length=None)
+    except OSError as error:
+        raise BadInput(f"{path}: {error.strerror}") from error
+    except pl.exceptions.PolarsError as error:
+        raise BadInput(f"{path} is no CSV table: {' '.join(str(error).split())[:200]}") from error
+    check_columns(table, str(path))
+
+    def model_of(name: str) -> Model:
+        own = None if model_dir is None else _config_in(model_dir, name)
+        return named_model(name) if own is None else (from_hf(own), None)
+
+    found, reasons = groups(table, model_of, shipped() if calibration is None else Calibration.read(calibration))
+    names = ("pred_tpot_ms", "pred_ttft_ms", "pred_output_tok_s", "pred_tpot_low", "pred_tpot_high")
+    answers = {name: np.full(table.height, np.nan) for name in names}
+    for group in found:
+        steady, shape, layout = group.steady, group.shape, group.layout
+        running = np.minimum(group.concurrency, steady.batch_by_memory(shape, layout))
+        per_token = steady.prefill_s_per_token(shape, layout)
+        tpot_s = steady.tpot_s(shape, layout, running, per_token)
+        _, ttft_s, _ = steady.ttft_s(tpot_s, running, layout, per_token)
+        output_len = steady.deployment.traffic.output_tokens
+        band = steady.operators.coefficients.engine.tpot
+        values = (
+            tpot_s * 1e3,
+            ttft_s * 1e3,
+            running * output_len / (ttft_s + tpot_s * (output_len - 1)),
+            tpot_s * 1e3 * band.low,
+            tpot_s * 1e3 * band.high,
+        )
+        for name, value in zip(names, values, strict=True):
+            answers[name][group.index] = value
+    status = [reasons.get(row, "ok") for row in range(table.height)]
+    columns = [pl.Series(name, values).fill_nan(None) for name, values in answers.items()]
+    return table.with_columns(*columns, pl.Series("pred_status", status))
+
+
+def named_model(name: str) -> Model:
+    """A public model and the precision its weights are published in. Errors: `BadInput` with the nearest name."""
+    found = get_public_model(name)
+    return found.shape, found.config.get("quantization_config", {}).get("quant_method")
+
+
+def _config_in(folder: Path, name: str) -> Path | None:
+    """The config of a model in a folder of models, with or without its organisation."""
+    for candidate in (folder / name / "config.json", folder / name.rpartition("/")[2] / "config.json"):
+        if candidate.is_file():
+            return candidate
+    return None
