@@ -22,6 +22,7 @@ types: $(VENV)/installed-dev
 
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/plan.py
+	$(BIN)/python benchmarks/serving.py
 
 vllm-env: $(VLLM)/installed  ## Install vLLM (CPU, 3.4 GB) in an environment of its own, for `verify-export`
 

@@ -50,3 +50,11 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def calibrated(shared_folder: Path):
+    """The calibration of the shared measurements, its end-to-end rows and the counts of rows left out; 6 s."""
+    from moeconomics.calibration import calibrate
+
+    return calibrate(shared_folder / "data" / "serving")

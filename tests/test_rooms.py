@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "hardware": set(),
     "serving": {"shapes", "hardware"},
     "profiling": {"shapes", "hardware", "serving"},
+    "calibration": {"shapes", "hardware", "serving"},
     "training": {"shapes", "runs"},
     "sweeps": {"shapes", "runs", "hardware", "training"},
     "planning": {"shapes", "laws", "runs", "fit", "hardware", "serving"},

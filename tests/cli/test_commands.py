@@ -83,7 +83,8 @@ def test_cost_answers_for_a_config(run, mixtral):
     assert code == 0
     answer = json.loads(out)
     assert answer["kv_bytes_per_token"] == 131072
-    assert answer["usd_per_mtok_output_low"] < answer["usd_per_mtok_output"] < answer["usd_per_mtok_output_high"]
+    low, high = (answer[band]["usd_per_mtok_output"] for band in ("band_low", "band_high"))
+    assert low < answer["usd_per_mtok_output"] < high
     assert answer["usd_per_mtok_total"] == pytest.approx(answer["usd_per_mtok_output"] / 3)
     code, out, _ = run("cost", mixtral)
     assert code == 0
@@ -149,7 +150,7 @@ def test_a_public_model_is_counted_and_priced_by_name(run, mixtral, tmp_path, mo
         (["plan", "--train-flops", "1e21", "--gpu", "H200"], 2, "Did you mean 'H200-SXM-141GB'"),
         (["plan", "--train-flops", "1e21", "--law", "gone.json"], 2, "gone.json: No such file"),
         (["plan", "--train-flops", "1e21", "--traffic", "gone.yaml"], 2, "gone.yaml: No such file"),
-        (["plan", "--train-flops", "1e21", "--precision", "fp4"], 2, "A100-SXM-40GB has no fp4 rate"),
+        (["plan", "--train-flops", "1e21", "--precision", "nvfp4"], 2, "A100-SXM-40GB has no fp4 rate"),
         (["plan", "--train-flops", "1e21", "--tpot-ms", "0.02"], 3, "TPOT 0.02 ms"),
         (["plan", "--train-flops", "1e21", "-o", "/proc/none"], 2, "can not write to /proc/none"),
         (["cost", "nowhere"], 2, "unknown model 'nowhere'"),

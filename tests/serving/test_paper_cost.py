@@ -124,13 +124,13 @@ def test_a_target_that_does_not_bind_changes_nothing():
 
 
 def test_offered_load_is_priced_in_whole_replicas():
-    saturated = cost(DENSE, gpu="A100-SXM-80GB", gpus=1, traffic="chat")
-    light = cost(DENSE, gpu="A100-SXM-80GB", gpus=1, traffic="chat", rps=0.01)
+    saturated = cost(DENSE, gpu="A100-SXM-80GB", gpus=1, traffic="chat", cost_model="paper")
+    light = cost(DENSE, gpu="A100-SXM-80GB", gpus=1, traffic="chat", rps=0.01, cost_model="paper")
     # 0.01 requests/s of 1024 tokens on one A100 that idles most of the time.
     assert light.usd_per_mtok_output == pytest.approx(1.30 / 3600 / (0.01 * 1024) * 1e6)
     assert light.replicas == 1
     assert saturated.replicas is None
-    heavy = cost(DENSE, gpu="A100-SXM-80GB", gpus=1, traffic="chat", rps=10_000)
+    heavy = cost(DENSE, gpu="A100-SXM-80GB", gpus=1, traffic="chat", rps=10_000, cost_model="paper")
     assert heavy.replicas == math.ceil(10_000 * 1024 / saturated.output_tok_s_per_gpu)
     assert heavy.usd_per_mtok_output == pytest.approx(saturated.usd_per_mtok_output, rel=1e-3)
     assert heavy.usd_per_mtok_output >= saturated.usd_per_mtok_output
@@ -141,7 +141,7 @@ def test_what_does_not_fit_says_how_many_bytes_are_missing():
     deep = replace(DENSE, n_layers=60)
     missing = 2 * counts(deep).n_total + 60 * 2 * 4096 * 2 * 499.3 - 0.9 * 24e9
     with pytest.raises(Infeasible, match=re.escape(f"does not fit: {missing / 1e9:.3g} GB are missing")) as caught:
-        cost(deep, gpu="RTX4090", gpus=1, usd_per_gpu_hour=0.5)
+        cost(deep, gpu="RTX4090", gpus=1, usd_per_gpu_hour=0.5, cost_model="paper")
     assert caught.value.binding == "memory"
     assert caught.value.exit_code == 3
 
@@ -155,7 +155,7 @@ def test_an_impossible_target_names_itself():
 def test_heads_must_divide_over_the_gpus():
     odd = replace(DENSE, attention=GroupedQuery(n_heads=30, n_kv_heads=30, head_dim=128))
     with pytest.raises(Infeasible, match="no multiple of the GPUs"):
-        cost(odd, gpu="A100-SXM-80GB", gpus=4)
+        cost(odd, gpu="A100-SXM-80GB", gpus=4, cost_model="paper")
 
 
 def test_kv_heads_are_copied_when_there_are_more_gpus():
@@ -231,8 +231,9 @@ def test_a_grid_gives_what_each_model_gives_alone():
 
 
 def test_bounds_hold_the_estimate():
-    found = cost(MOE, gpu="H100-SXM-80GB")
-    assert found.usd_per_mtok_output_low < found.usd_per_mtok_output < found.usd_per_mtok_output_high
+    found = cost(MOE, gpu="H100-SXM-80GB", cost_model="paper")
+    low, high = (band["usd_per_mtok_output"] for band in (found.band_low, found.band_high))
+    assert low < found.usd_per_mtok_output < high
 
 
 def test_size_cost_is_proportional_to_total_parameters():

@@ -138,7 +138,8 @@ def test_a_window_caps_the_cache_of_its_layers():
 
 def test_weight_bytes_by_format():
     assert bytes_weights(MIXTRAL, "bf16") == 2 * 46_702_792_704
-    assert bytes_weights(MIXTRAL, "fp4") == 46_702_792_704 / 2
+    assert bytes_weights(MIXTRAL, "int4") == 46_702_792_704 / 2
+    assert bytes_weights(MIXTRAL, "nvfp4") == 46_702_792_704 * 9 / 16  # a scale byte for 16 elements
 
 
 def test_flop_conventions():

@@ -40,7 +40,6 @@ def accuracy_page(calibration: Calibration, rows: Observed, dropped: dict[str, i
     """The page docs/accuracy.md, all of it from the data."""
     tpot, ttft = left_out(rows)
     ratio = tpot / rows.tpot_s
-    total = scores(rows)
     worst = _worst(rows, ratio)
     edges = np.array([0, 4, 16, 64, 256, np.inf])
     ranges = ["1 to 4", "5 to 16", "17 to 64", "65 to 256", "above 256"]
@@ -54,10 +53,10 @@ def accuracy_page(calibration: Calibration, rows: Observed, dropped: dict[str, i
         "",
         f"Every figure here is an error on **{len(rows.tpot_s):,} measured runs whose family of models was left out**",
         "of the fit: all of DeepSeek's R1 and V3 at once, all of Llama-3.1-70B, and so on. Error is",
-        "|predicted/measured − 1|; bias is the median of predicted/measured − 1. The runs are the aggregated rows of NVIDIA",
-        "AIConfigurator 0.12.0's sample of the InferenceX database; what `moeconomics` ships are coefficients, not those rows.",
+        "|predicted/measured − 1|; bias is the median of predicted/measured − 1. The runs are the aggregated rows of",
+        "NVIDIA AIConfigurator 0.12.0's sample of the InferenceX database; what `moeconomics` ships are coefficients.",
         "",
-        *_table("", _named(total)),
+        *_table("", _named(calibration.scores)),
         "",
         f"The same measurements, other tools: {PEERS}",
         "",
@@ -100,11 +99,12 @@ def accuracy_page(calibration: Calibration, rows: Observed, dropped: dict[str, i
             f"| {one.generation} {one.engine} | {one.floor_us_per_layer:.1f} | {one.interference:.2f} | "
             f"{one.residual:.2f} | {one.rows} | {one.tpot.low:.2f} to {one.tpot.high:.2f} |"
             for one in calibration.engines
+            if one.tpot
         ),
         "",
-        f"{len(kernels)} kernels from {sum(one.rows for one in kernels):,} timings, median error "
-        f"{np.median([one.error_median for one in kernels]):.0%}; {sum(one.dropped for one in kernels)} timings that",
-        "imply more than 1.05 of the chip's bandwidth were dropped.",
+        f"{len(kernels)} kernels from {sum(one.rows for one in kernels):,} timings, median error",
+        f"{np.median([one.error_median for one in kernels if one.error_median]):.0%};",
+        f"{sum(one.dropped for one in kernels)} timings that imply more than 1.05 of the chip's bandwidth dropped.",
         "",
         "Runs left out: " + "; ".join(f"{count} ({reason})" for reason, count in dropped.items()) + ".",
         "",

@@ -3,24 +3,26 @@
 from datetime import date
 from pathlib import Path
 
+from moeconomics.calibration.accuracy import scores
 from moeconomics.calibration.engine_fits import Observed, engine_fits, fit_ttft, observe
 from moeconomics.calibration.kernel_fits import fit_kernels, fit_links
-from moeconomics.serving.coefficients import Band, Calibration, EngineFit, TtftFit
+from moeconomics.serving.coefficients import Calibration, EngineFit, TtftFit
 
 END_TO_END = "e2e_aic_silicon_agg.csv"
 
 # Before any end-to-end row is seen: the kernels as they are.
-_UNIT = Band(low=1, middle=1, high=1, rows=0)
 _BARE = EngineFit(
     generation="none",
     engine="none",
     floor_us_per_layer=0,
+    host_us_per_step=0,
+    host_us_per_sequence=0,
     interference=1,
     residual=1,
     rows=0,
     families=(),
-    tpot=_UNIT,
-    ttft=_UNIT,
+    tpot=None,
+    ttft=None,
 )
 
 
@@ -37,6 +39,8 @@ def calibrate(folder: Path) -> tuple[Calibration, Observed, dict[str, int]]:
         links=tuple(fit_links(folder)),
         engines=(_BARE,),
         ttft=TtftFit(overhead_ms=0, prompt=1, burst=0, rows=0),
+        scores={},
     )
     rows, dropped = observe(folder / END_TO_END, kernels)
-    return kernels.model_copy(update={"engines": engine_fits(rows), "ttft": fit_ttft(rows)}), rows, dropped
+    fitted = {"engines": engine_fits(rows), "ttft": fit_ttft(rows), "scores": scores(rows)}
+    return kernels.model_copy(update=fitted), rows, dropped

@@ -92,7 +92,7 @@ def observe(path: Path, calibration: Calibration) -> tuple[Observed, dict[str, i
     try:
         table = pl.read_csv(path, infer_schema_length=None)
     except OSError as error:
-        raise BadInput(f"{path}: {error.strerror}") from error
+        raise BadInput(f"{path}: {error.strerror or error}") from error
     check_columns(table, str(path))
     measured = pl.all_horizontal(pl.col("tpot_ms", "ttft_ms").is_not_null())
     found, reasons = groups(table, named_model, calibration)
@@ -224,6 +224,8 @@ def engine_fits(rows: Observed) -> tuple[EngineFit, ...]:
                 generation=generation,
                 engine=engine,
                 floor_us_per_layer=_round(values["floor"] * 1e6),
+                host_us_per_step=0.0,  # neither can be told from the floor: depth and batch vary with the model and TP
+                host_us_per_sequence=0.0,
                 interference=_round(values["interference"]),
                 residual=_round(values["residual"]),
                 rows=int(np.sum(mine)),

@@ -259,7 +259,9 @@ def _groups(path: Path, *keys: str, where: pl.Expr | None = None) -> Iterator[tu
     try:
         table = pl.read_csv(path, infer_schema_length=None)
     except OSError as error:
-        raise BadInput(f"{path}: {error.strerror}; DATA is a folder of ops_*.csv and e2e_*.csv tables") from error
+        raise BadInput(
+            f"{path}: {error.strerror or error}; DATA is a folder of ops_*.csv and e2e_*.csv tables"
+        ) from error
     table = table.filter(pl.col("hardware").is_in(list(CHIPS)))
     if "precision" in table.columns:
         table = table.filter(pl.col("precision").is_in(list(PRECISIONS)))

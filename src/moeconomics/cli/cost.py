@@ -1,14 +1,14 @@
 """`moeconomics cost`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import polars as pl
 
 from moeconomics.cli import options
 from moeconomics.cli.output import print_json, say, table, write_files
 from moeconomics.errors import BadInput
-from moeconomics.serving import DEFAULT_COST_MODEL, Estimate, answer_rows
+from moeconomics.serving import DEFAULT_COST_MODEL, Estimate, ServingInputs, answer_rows, frontier
 from moeconomics.serving import cost as estimate_cost
 from moeconomics.units import bytes_text
 
@@ -66,6 +66,15 @@ def cost(
     output: Annotated[
         Path | None, options.option("FILE.csv", "Where the rows go.", _ROWS, "-o", "--output", default="none")
     ] = None,
+    chart: Annotated[
+        Path | None,
+        options.option(
+            "FILE",
+            "Draw tokens/s per GPU against tokens/s per user: .html, .png or .svg.",
+            options.OUTPUT,
+            default="no",
+        ),
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Price serving a given model: USD per million tokens, batch, latency, each with its error band.
@@ -86,36 +95,47 @@ def cost(
         return
     if model is None:
         raise BadInput("give MODEL (a config.json, its folder or a public model) or --batch-file ROWS.csv")
+    shape = options.load_model(model)
+    serving: dict[str, Any] = {
+        "gpu": gpu,
+        "max_gpus": max_gpus,
+        "usd_per_gpu_hour": usd_per_gpu_hour,
+        "price": price,
+        "precision": precision,
+        "kv_precision": kv_precision,
+        "engine": engine,
+        "router_skew": router_skew,
+        "calibration": calibration,
+        "traffic": traffic,
+        "input_len": input_len,
+        "output_len": output_len,
+        "rps": rps,
+        "ttft_ms": ttft_ms,
+        "tpot_ms": tpot_ms,
+        "prefix_hit": prefix_hit,
+        "utilisation": utilisation,
+    }
     found = estimate_cost(
-        options.load_model(model),
-        gpu=gpu,
-        gpus=_gpus(gpus),
-        max_gpus=max_gpus,
-        usd_per_gpu_hour=usd_per_gpu_hour,
-        price=price,
-        precision=precision,
-        kv_precision=kv_precision,
-        engine=engine,
-        mode=mode,
-        router_skew=router_skew,
+        shape,
+        **serving,
         cost_model=cost_model,
-        calibration=calibration,
+        mode=mode,
+        gpus=_gpus(gpus),
         tp=tp,
         ep=ep,
         pp=pp,
         dp=dp,
         concurrency=concurrency,
-        traffic=traffic,
-        input_len=input_len,
-        output_len=output_len,
-        rps=rps,
-        ttft_ms=ttft_ms,
-        tpot_ms=tpot_ms,
-        prefix_hit=prefix_hit,
-        utilisation=utilisation,
         pue=pue,
         grid_kg_per_kwh=grid_kg_per_kwh,
     )
+    if chart is not None:
+        from moeconomics.reports import drawn, interactivity_figure  # Plotly takes a second to load
+
+        figure = interactivity_figure(
+            frontier(shape, ServingInputs(**serving).deployment()), f"{model} on {gpu}, {precision}, {engine}: modelled"
+        )
+        write_files(chart.parent, {chart.name: drawn(figure, chart)})
     if json:
         print_json(found.as_json())
     else:
@@ -145,7 +165,11 @@ def _print(found: Estimate, gpu: str) -> None:
         row("output tokens/s per GPU", "output_tok_s_per_gpu"),
         row("time per output token (TPOT), ms", "tpot_ms"),
         row("time to first token (TTFT), ms", "ttft_ms"),
-        ["GPUs of a replica", f"{found.gpus} (tp {found.tp}, ep {found.ep}, pp {found.pp}, dp {found.dp})", ""],
+        [
+            f"GPUs of a replica, {found.mode}",
+            f"{found.gpus} (tp {found.tp}, ep {found.ep}, pp {found.pp}, dp {found.dp})",
+            "",
+        ],
         ["replicas for the offered load", "n/a: saturated" if found.replicas is None else str(found.replicas), ""],
         [f"batch, limited by {found.limited_by}", str(found.batch), ""],
         row("requests running on a replica, mean", "running"),

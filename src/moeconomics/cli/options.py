@@ -58,7 +58,7 @@ CalibrationFile = Annotated[
 ]
 Mode = Annotated[
     str,
-    option("MODE", "aggregated, or disaggregated: pools of prefill and of decode workers.", HARDWARE),
+    option("MODE", "aggregated, disaggregated (pools of prefill and decode workers) or auto: the cheaper.", HARDWARE),
 ]
 PrefixHit = Annotated[float, option("SHARE", "Share of prompt tokens found in the prefix cache, 0 to 1.", TRAFFIC)]
 RouterSkew = Annotated[float, option("S", "Skew of the router: 0 is uniform, below 0.5.", HARDWARE)]

@@ -8,6 +8,7 @@ from moeconomics.cli.output import json_text, print_json, say, write_files
 from moeconomics.cli.plan_text import print_plan
 from moeconomics.errors import BadInput
 from moeconomics.planning import plan as make_plan
+from moeconomics.serving import DEFAULT_COST_MODEL
 from moeconomics.shapes.huggingface import to_hf
 
 BUDGET, MODEL = "Training budget (exactly one)", "Model and law"
@@ -26,13 +27,18 @@ def plan(
     usd_per_gpu_hour: options.UsdPerGpuHour = None,
     price: options.Price = None,
     precision: options.Precision = "bf16",
-    cost_model: options.CostModelName = "paper",
+    kv_precision: options.KvPrecision = "bf16",
+    engine: options.Engine = "vllm",
+    router_skew: options.RouterSkew = 0.0,
+    cost_model: options.CostModelName = DEFAULT_COST_MODEL,
+    calibration: options.CalibrationFile = None,
     traffic: options.TrafficName = "sharegpt",
     input_len: options.InputLen = None,
     output_len: options.OutputLen = None,
     rps: options.Rps = None,
     ttft_ms: options.TtftMs = None,
     tpot_ms: options.TpotMs = None,
+    prefix_hit: options.PrefixHit = 0.0,
     utilisation: options.Utilisation = None,
     lifetime_tokens: Annotated[
         float | None,
@@ -83,13 +89,18 @@ def plan(
         usd_per_gpu_hour=usd_per_gpu_hour,
         price=price,
         precision=precision,
+        kv_precision=kv_precision,
+        engine=engine,
+        router_skew=router_skew,
         cost_model=cost_model,
+        calibration=calibration,
         traffic=traffic,
         input_len=input_len,
         output_len=output_len,
         rps=rps,
         ttft_ms=ttft_ms,
         tpot_ms=tpot_ms,
+        prefix_hit=prefix_hit,
         utilisation=utilisation,
         lifetime_tokens=lifetime_tokens,
         experts=_numbers(experts),

@@ -32,7 +32,7 @@ def print_plan(made: Plan) -> None:
         can_drop=("low-high", "batch", "TPOT ms"),
     )
     say(
-        "* outside the law's data: extrapolated. The low and high prices span the cost model's own assumptions.\n",
+        "* outside the law's data: extrapolated. The low and high prices are the cost model's band.\n",
         "dim",
     )
     advice = made.advice

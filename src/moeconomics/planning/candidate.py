@@ -32,7 +32,7 @@ class Candidate:
     """A trainable model and what to expect of it. Parameter counts include embeddings.
 
     `usd_per_mtok_output` carries prompts too; `usd_per_mtok_total` divides by prompt and output tokens. The
-    low and high prices span the cost model's own assumptions. `limited_by`: what keeps the batch from
+    low and high prices are the cost model's band. `limited_by`: what keeps the batch from
     growing; `replicas` of `gpus` carry the offered load, None when saturated.
     """
 

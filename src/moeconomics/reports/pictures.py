@@ -1,6 +1,10 @@
 """Figures as PNG and SVG, by kaleido and the Chrome or Chromium of the machine."""
 
+from pathlib import Path
+
 import plotly.graph_objects as go
+
+from moeconomics.errors import BadInput
 
 HOW = (
     "PNG and SVG pictures need Chrome or Chromium and kaleido: pip install kaleido, and set BROWSER_PATH to the browser"
@@ -18,3 +22,18 @@ def pictures(figures: dict[str, go.Figure]) -> tuple[dict[str, bytes], str | Non
     except (ValueError, RuntimeError, ImportError) as error:  # Plotly's and kaleido's own errors
         return {}, f"{HOW} ({str(error).strip().splitlines()[0]})"
     return made, None
+
+
+def drawn(figure: go.Figure, path: Path) -> bytes:
+    """One figure in the format of a file name: .html with everything inlined, .png or .svg.
+
+    Errors: `BadInput` for another ending, or when the browser for pictures is missing.
+    """
+    if path.suffix == ".html":
+        return str(figure.to_html(include_plotlyjs=True)).encode()
+    if path.suffix not in (".png", ".svg"):
+        raise BadInput(f"{path}: a figure is .html, .png or .svg")
+    made, missing = pictures({path.stem: figure})
+    if missing is not None:
+        raise BadInput(missing)
+    return made[path.name]

@@ -18,10 +18,11 @@ from moeconomics.serving.estimate import (
     serving_warnings,
     whole,
 )
+from moeconomics.serving.frontier import Frontier, frontier
 from moeconomics.serving.inputs import ServingInputs
 from moeconomics.serving.latency import ASSUMED, OPTIMISTIC, PESSIMISTIC, Efficiency, Latency, Roofline
 from moeconomics.serving.layout import Layout
-from moeconomics.serving.operator_cost import OperatorCost
+from moeconomics.serving.operator_cost import LAYOUTS, OperatorCost
 from moeconomics.serving.paper import PaperCost
 from moeconomics.serving.rows import answer_rows
 from moeconomics.serving.served import CostModel, CostModelMaker, Served, cheapest
@@ -30,6 +31,7 @@ from moeconomics.serving.size import SizeCost
 __all__ = [
     "ASSUMED",
     "DEFAULT_COST_MODEL",
+    "LAYOUTS",
     "MEMORY_SHARE",
     "OPTIMISTIC",
     "PESSIMISTIC",
@@ -39,6 +41,7 @@ __all__ = [
     "Deployment",
     "Efficiency",
     "Estimate",
+    "Frontier",
     "Latency",
     "Layout",
     "OperatorCost",
@@ -50,6 +53,7 @@ __all__ = [
     "answer_rows",
     "cheapest",
     "cost",
+    "frontier",
     "gpu_options",
     "infeasible",
     "known",

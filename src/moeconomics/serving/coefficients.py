@@ -47,8 +47,8 @@ class KernelFit(Strict):
     rows_half: float
     rows: int
     dropped: int
-    error_median: float
-    error_p90: float
+    error_median: float | None
+    error_p90: float | None
 
 
 class LinkFit(Strict):
@@ -62,7 +62,7 @@ class LinkFit(Strict):
     t0_us: float
     link_share: float
     rows: int
-    error_median: float
+    error_median: float | None
 
 
 class Band(Strict):
@@ -75,17 +75,22 @@ class Band(Strict):
 
 
 class EngineFit(Strict):
-    """What end-to-end rows add to the kernels: a floor a layer, prefill's interference and one residual factor."""
+    """What end-to-end rows add to the kernels: a floor a layer, prefill's interference and one residual factor.
+
+    The host's time of a step and of each sequence in it are 0 where the runs can not tell them from the floor.
+    """
 
     generation: str
     engine: str
     floor_us_per_layer: float
+    host_us_per_step: float
+    host_us_per_sequence: float
     interference: float
     residual: float
     rows: int
     families: tuple[str, ...]
-    tpot: Band
-    ttft: Band
+    tpot: Band | None
+    ttft: Band | None
 
 
 class TtftFit(Strict):
@@ -98,7 +103,7 @@ class TtftFit(Strict):
 
 
 class Calibration(Strict):
-    """Everything that was fitted, and from what."""
+    """Everything that was fitted, and from what. `scores` are errors on what was left out of the fit."""
 
     source: str
     date: str
@@ -106,6 +111,7 @@ class Calibration(Strict):
     links: tuple[LinkFit, ...]
     engines: tuple[EngineFit, ...]
     ttft: TtftFit
+    scores: dict[str, dict[str, float]]
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -166,7 +172,7 @@ class Coefficients:
             if nearest[0].chip != chip.name:
                 borrowed.append(f"{operation} from {nearest[0].chip}")
         fitted = _engine(calibration, chip, engine)
-        if (fitted.generation, fitted.engine) != (chip.generation, engine):
+        if (fitted.generation, fitted.engine) != (chip.generation or chip.name, engine):
             borrowed.append(f"floor, interference and error band from {fitted.generation} {fitted.engine}")
         return cls(kernels=kernels, links=links, engine=fitted, ttft=calibration.ttft, borrowed=tuple(borrowed))
 
@@ -195,7 +201,7 @@ def _nearest(fits: Iterable[Any], chip: Chip, engine: str) -> Sequence[Any]:
 
 def _engine(calibration: Calibration, chip: Chip, engine: str) -> EngineFit:
     def distance(one: EngineFit) -> tuple[int, int]:
-        same = 0 if one.generation == chip.generation else 1 if one.generation == "hopper" else 2
+        same = 0 if one.generation == (chip.generation or chip.name) else 1 if one.generation == "hopper" else 2
         return same, int(one.engine != engine)
 
     return min(calibration.engines, key=distance)

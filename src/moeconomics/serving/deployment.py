@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from moeconomics.errors import BadInput
 from moeconomics.hardware import Chip, Traffic
 from moeconomics.serving.kernels import RATE, Format
 from moeconomics.units import SECONDS_PER_HOUR
 
+Mode = Literal["aggregated", "disaggregated"]
+MODES: tuple[Mode, ...] = get_args(Mode)
 MEMORY_SHARE = 0.9  # of a GPU's memory for weights and KV cache: vLLM's default gpu_memory_utilization
 
 
@@ -32,7 +34,7 @@ class Deployment:
     engine: str = "vllm"
     prefix_hit: float = 0.0
     skew: float = 0.0
-    mode: Literal["aggregated", "disaggregated"] = "aggregated"
+    mode: Mode = "aggregated"
     calibration: Path | None = None
 
     def __post_init__(self) -> None:

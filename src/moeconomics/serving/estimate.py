@@ -1,31 +1,34 @@
 """`cost`: the price of serving one given model, with where each number is from."""
 
 from dataclasses import asdict, dataclass, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import ValidationError
 
 from moeconomics.boundary import within
 from moeconomics.errors import BadInput, Infeasible, invalid
+from moeconomics.hardware import is_yaml
 from moeconomics.serving.cost_models import make_cost_model
-from moeconomics.serving.deployment import Deployment
+from moeconomics.serving.deployment import MODES, Deployment
 from moeconomics.serving.inputs import GpuCount, ServingInputs
 from moeconomics.serving.kernels import RATE
 from moeconomics.serving.layout import Layout
 from moeconomics.serving.operator_cost import OperatorCost
+from moeconomics.serving.profiled import OUTSIDE, PROFILE
 from moeconomics.serving.served import CostModel, Served, cheapest
 from moeconomics.shapes import ModelShape, bytes_kv_per_token, bytes_weights
 from moeconomics.units import SECONDS_PER_HOUR, bytes_text
 
 
 class CostInputs(ServingInputs):
-    """A serving question. `gpus` or degrees of parallelism fix the replica, None looks for the cheapest.
+    """A serving question; `mode` auto takes the cheaper.
 
-    `concurrency` fixes the requests that run, as a benchmark does. Energy: `pue` is the data centre's, and
-    `grid_kg_per_kwh` its grid's CO2.
+    `gpus` or degrees of parallelism fix the replica, None looks for the cheapest; `concurrency` fixes the requests that
+    run, as a benchmark does. Energy: `pue` is the data centre's, and `grid_kg_per_kwh` its grid's CO2.
     """
 
+    mode: Literal["aggregated", "disaggregated", "auto"] = "aggregated"  # type: ignore[assignment]
     gpus: GpuCount | None = None
     tp: GpuCount | None = None
     ep: GpuCount | None = None
@@ -70,6 +73,7 @@ class Estimate:
     memory_gb: float | None
     energy_wh_per_mtok_output: float | None
     kg_co2_per_mtok_output: float | None
+    mode: str
     limited_by: str
     band_low: dict[str, float]
     band_high: dict[str, float]
@@ -90,9 +94,12 @@ def cost(shape: ModelShape, **inputs: Any) -> Estimate:
         asked = CostInputs(**inputs)
     except ValidationError as error:
         raise invalid("cost", error, CostInputs.model_fields) from error
-    deployment = asked.deployment()
-    model = make_cost_model(asked.cost_model, deployment)
-    served = _served(asked, deployment, model, shape)
+    found = []
+    for mode in MODES if asked.mode == "auto" else (asked.mode,):
+        deployment = asked.model_copy(update={"mode": mode}).deployment()
+        model = make_cost_model(asked.cost_model, deployment)
+        found.append((_served(asked, deployment, model, shape), deployment, model))
+    served, deployment, model = min(found, key=lambda one: float(one[0].usd_per_token_output))
     if not np.isfinite(served.usd_per_token_output):
         raise infeasible(served, deployment, "the model")
     return _estimate(asked, deployment, model, shape, served)
@@ -167,6 +174,7 @@ def _estimate(
         memory_gb=_memory_gb(model, shape, served),
         energy_wh_per_mtok_output=wh_per_mtok,
         kg_co2_per_mtok_output=None if grid is None or wh_per_mtok is None else wh_per_mtok / 1e3 * grid,
+        mode=deployment.mode,
         limited_by=str(served.limited_by),
         band_low={name: float(low) for name, (low, _) in bounds.items() if np.isfinite(low)},
         band_high={name: float(high) for name, (_, high) in bounds.items() if np.isfinite(high)},
@@ -226,6 +234,11 @@ def infeasible(served: Served, deployment: Deployment, what: str) -> Infeasible:
         f"choose a faster chip",
         "heads per GPU": f"{what} can not be split over {where}: its attention heads are no multiple of the GPUs",
     }
+    if binding.startswith(OUTSIDE):
+        words[binding] = (
+            f"{what} is {binding}: nothing is extrapolated; measure such a shape with `moeconomics profile`, or use "
+            f"another cost model"
+        )
     return Infeasible(words.get(binding, f"{what} can not be served on {where}"), binding=binding)
 
 
@@ -242,13 +255,16 @@ def serving_provenance(asked: ServingInputs, deployment: Deployment, served_by: 
         "size": "modelled: proportional to total parameters; no interval, as it makes no assumption of efficiency",
     }
     spec = deployment.chip.source_spec
-    own = {"serving": model.get(asked.cost_model, f"modelled: cost model {asked.cost_model}")}
+    words = f"modelled: cost model {asked.cost_model}"
+    if asked.cost_model.startswith(PROFILE):
+        words = f"measured: latencies of {asked.cost_model.removeprefix(PROFILE)}, interpolated; its repeats bound it"
+    own = {"serving": model.get(asked.cost_model, words)}
     if isinstance(served_by, OperatorCost):
         own = operator_provenance(served_by)
     return {
         **own,
         "usd_per_gpu_hour": f"{deployment.usd_per_gpu_hour:.4g} USD; {source}",
-        "chip": f"catalogue: {spec.text} ({spec.date})",
+        "chip": f"{'file' if is_yaml(asked.gpu) else 'catalogue'}: {spec.text} ({spec.date})",
         "traffic": deployment.traffic.source,
     }
 
@@ -261,8 +277,10 @@ def operator_provenance(model: OperatorCost) -> dict[str, str]:
     return {
         "serving": f"calibrated: sum over operators; kernels fitted to timings of {model.deployment.chip.name} under "
         f"{model.deployment.engine}" + (f", but borrowed: {borrowed}" if borrowed else ""),
-        "error band": f"measured: 5 to 95 % of {fitted.tpot.rows} runs on {fitted.generation} with {fitted.engine}, "
-        "each of a family of models left out of the fit",
+        "error band": "n/a: the calibration has no runs that were left out"
+        if fitted.tpot is None
+        else f"measured: 5 to 95 % of {fitted.tpot.rows} runs on {fitted.generation} with {fitted.engine}, each of a "
+        "family of models left out of the fit",
         "memory": "modelled: weights, KV cache, 4 GB of runtime and the workspace of one step",
         "energy": "assumed: 0.3 TDP idle, the rest by memory utilisation",
     }

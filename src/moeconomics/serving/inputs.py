@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from moeconomics.boundary import Strict, within
 from moeconomics.hardware import Traffic, get_chip, get_traffic
 from moeconomics.serving.cost_models import DEFAULT_COST_MODEL
-from moeconomics.serving.deployment import Deployment, gpu_options
+from moeconomics.serving.deployment import Deployment, Mode, gpu_options
 
 Tokens = Annotated[float, within(1, 1e7, "tokens")]
 Milliseconds = Annotated[float, within(0.01, 1e7, "ms")]
@@ -26,7 +26,7 @@ class ServingInputs(Strict):
     precision: str = "bf16"
     kv_precision: str = "bf16"
     engine: str = "vllm"
-    mode: Literal["aggregated", "disaggregated"] = "aggregated"
+    mode: Mode = "aggregated"
     prefix_hit: Annotated[float, within(0, 1, "(a share of the prompt)")] = 0.0
     router_skew: Annotated[float, within(0, 0.49, "(0 is uniform)")] = 0.0
     calibration: Path | None = None

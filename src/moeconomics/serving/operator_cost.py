@@ -10,7 +10,7 @@ from typing import Self
 
 import numpy as np
 
-from moeconomics.serving.coefficients import Calibration, Coefficients, shipped
+from moeconomics.serving.coefficients import Band, Calibration, Coefficients, shipped
 from moeconomics.serving.deployment import Deployment
 from moeconomics.serving.layout import Layout
 from moeconomics.serving.operators import Operators
@@ -92,7 +92,8 @@ class OperatorCost:
         tpot_s = self._tpot_s(shape, layout, running, per_token)
         low_s, ttft_s, high_s = self._ttft_s(shape, layout, running, tpot_s, per_token)
         usd = self._usd_per_token(layout, tok_s, replicas)
-        band, ttft_band = self.steady.operators.coefficients.engine.tpot, self.steady.operators.coefficients.engine.ttft
+        engine = self.steady.operators.coefficients.engine
+        (low, high), (ttft_low, ttft_high) = (_ends(band) for band in (engine.tpot, engine.ttft))
         share = prefill_s / (prefill_s + traffic.output_tokens * decode_s / room)
         ideal_s = (
             self.steady.bytes_weights(shape, layout)
@@ -115,15 +116,15 @@ class OperatorCost:
             batch=known(room),
             running=known(running),
             usd_per_token_output=np.where(served, usd, np.inf),
-            usd_low=known(usd * band.low),
-            usd_high=known(usd * band.high),
+            usd_low=known(usd * low),
+            usd_high=known(usd * high),
             output_tok_s=known(tok_s),
             tpot_s=known(tpot_s),
-            tpot_low_s=known(tpot_s * band.low),
-            tpot_high_s=known(tpot_s * band.high),
+            tpot_low_s=known(tpot_s * low),
+            tpot_high_s=known(tpot_s * high),
             ttft_s=known(ttft_s),
-            ttft_low_s=known(np.minimum(low_s, ttft_s * ttft_band.low)),
-            ttft_high_s=known(np.maximum(high_s, ttft_s * ttft_band.high)),
+            ttft_low_s=known(np.minimum(low_s, ttft_s * ttft_low)),
+            ttft_high_s=known(np.maximum(high_s, ttft_s * ttft_high)),
             prefill_share=known(share),
             prefill_workers=known(share / (1 - share)) if self.deployment.mode == "disaggregated" else np.nan,
             utilisation=known(np.minimum(ideal_s / tpot_s, 1.0)),
@@ -239,6 +240,11 @@ def _divides(shape: ModelShape, layout: Layout) -> Array:
     copies = (np.asarray(layout.dp) == 1) | (np.asarray(shape.n_experts) > 1)
     stages = np.asarray(layout.pp) <= np.asarray(shape.n_layers)
     return (shape.is_relaxed | heads) & experts & copies & stages
+
+
+def _ends(band: Band | None) -> tuple[float, float]:
+    """Bounds as factors; NaN where no error is known."""
+    return (np.nan, np.nan) if band is None else (band.low, band.high)
 
 
 def _with(served: Served, limited_by: Array) -> Served:

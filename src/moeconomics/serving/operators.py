@@ -2,12 +2,11 @@
 
 Per GPU and layer: attention's projections, attention, dense FFN, router, routed and shared experts, the all-reduces of
 tensor parallelism and the all-to-all of expert parallelism; once a step the output head and sampling. Each takes its
-`Kernel`'s time; a floor a layer comes on top, and one residual factor of the chip's generation and engine on the whole.
+`Kernel`'s time; `steady` adds the engine's floors and its residual factor.
 Axes: dimensions of the shape, degrees of the layout, batch and lengths broadcast. Theory: Yun et al. 2024, App. C, with
 the operators of DeepSeek-V3 (arXiv 2412.19437, section 3.4) and NVIDIA AIConfigurator (arXiv 2601.06288).
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,12 +69,6 @@ class Operators:
             shape.n_layers,
         )
         return times
-
-    def step_s(self, shape: ModelShape, times: Mapping[str, Array]) -> Array:
-        """Seconds of all operators and the floors, calibrated."""
-        fitted = self.coefficients.engine
-        total: Array = sum(times.values()) + fitted.floor_us_per_layer / 1e6 * np.asarray(shape.n_layers)
-        return fitted.residual * total
 
     def _attention(self, operator: str, bytes_moved: Array, flops: Array, rows: Array, layers: Array) -> Array:
         """All layers together: `bytes_moved` and `flops` are sums over them, a launch in each."""

@@ -89,6 +89,8 @@ class ProfiledCost:
             raise BadInput(
                 f"profile {path} was measured in {dtype}, not {deployment.precision}: give --precision {dtype}"
             )
+        if deployment.kv_precision != dtype:
+            raise BadInput(f"profile {path} was measured with a {dtype} KV cache: give --kv-precision {dtype}")
         if frame["config"].null_count():
             raise BadInput(
                 f"profile {path} has rows of a model of unknown shape: give `moeconomics profile` the served model's "

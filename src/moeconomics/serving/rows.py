@@ -149,7 +149,7 @@ def answer_rows(path: Path, model_dir: Path | None, calibration: Path | None) ->
     try:
         table = pl.read_csv(path, infer_schema_length=None)
     except OSError as error:
-        raise BadInput(f"{path}: {error.strerror}") from error
+        raise BadInput(f"{path}: {error.strerror or error}") from error
     except pl.exceptions.PolarsError as error:
         raise BadInput(f"{path} is no CSV table: {' '.join(str(error).split())[:200]}") from error
     check_columns(table, str(path))
@@ -173,8 +173,8 @@ def answer_rows(path: Path, model_dir: Path | None, calibration: Path | None) ->
             tpot_s * 1e3,
             ttft_s * 1e3,
             running * output_len / (ttft_s + tpot_s * (output_len - 1)),
-            tpot_s * 1e3 * band.low,
-            tpot_s * 1e3 * band.high,
+            tpot_s * 1e3 * (np.nan if band is None else band.low),
+            tpot_s * 1e3 * (np.nan if band is None else band.high),
         )
         for name, value in zip(names, values, strict=True):
             answers[name][group.index] = value

@@ -2,10 +2,11 @@
 
 A replica that runs B requests of p prompt and n output tokens prefills p·B/n tokens for each step of B tokens, so
 
-    TPOT(B) = r·(t_decode(B, p + n/2) + floor·layers + γ·(B/n)·(1−h)·p·t_prefill)
+    TPOT(B) = r·(t_decode(B, p + n/2) + floor·layers + host(B) + γ·(B/n)·(1−h)·p·t_prefill)
 
-with r the engine's residual, γ its interference and h the share of a prompt that the prefix cache holds. Little's law
-links it to an offered load of λ requests/s: B = λ·n·TPOT(B) while requests are being answered.
+with r the engine's residual, γ its interference, host(B) the time of its scheduler and h the share of a prompt that
+the prefix cache holds. Little's law links it to an offered load of λ requests/s: B = λ·n·TPOT(B) while requests are
+being answered.
 """
 
 from dataclasses import dataclass
@@ -49,8 +50,13 @@ class Steady:
         fitted = self.operators.coefficients.engine
         traffic = self.deployment.traffic
         inserted = batch / traffic.output_tokens * self._prompt_computed() * prefill_s_per_token
-        floor = fitted.floor_us_per_layer / 1e6 * np.asarray(shape.n_layers)
-        return fitted.residual * (self.decode_s(shape, layout, batch) + floor + fitted.interference * inserted)
+        floor_us = (
+            fitted.floor_us_per_layer * np.asarray(shape.n_layers)
+            + fitted.host_us_per_step
+            + fitted.host_us_per_sequence * batch
+        )
+        kernels_s = self.decode_s(shape, layout, batch) + fitted.interference * inserted
+        return fitted.residual * (kernels_s + floor_us / 1e6)
 
     def ttft_s(
         self, tpot_s: Array, batch: Array, layout: Layout, prefill_s_per_token: Array
