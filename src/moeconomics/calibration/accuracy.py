@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from moeconomics.calibration.engine_fits import Observed, left_out
 from moeconomics.serving.coefficients import Calibration
 from moeconomics.serving.operator_cost import MAX_SEQUENCES
-from moeconomics.serving.rows import groups, named_model
+from moeconomics.serving.rows import answer_table, groups, named_model
 
 Floats = NDArray[np.float64]
 Score = dict[str, float]
 
+OTHERS = "e2e_misc_engines.csv"
 SATURATED = 1e6  # requests: more than any replica holds
 ENVELOPES = {  # tables of throughput at full load, tuned by the vendors
     "throughput_trtllm_docs.csv": "TensorRT-LLM's documentation, maximum load",
@@ -83,6 +84,13 @@ def accuracy_page(calibration: Calibration, rows: Observed, dropped: dict[str, i
         "## TTFT by concurrency",
         "",
         *_by(ttft / rows.ttft_s, load, "concurrent requests"),
+        "",
+        "## Runs of other sources",
+        "",
+        f"`{OTHERS}` has runs that no coefficient was fitted to, of other prompts, engine versions and chips; MI300X",
+        "has no timing and no run in the fit.",
+        "",
+        *_others(calibration, folder),
         "",
         "## Upper envelopes",
         "",
@@ -156,6 +164,16 @@ def _worst(rows: Observed, ratio: Floats) -> Iterator[str]:
         score = _score(ratio[cells == cell])
         if score["rows"] >= 10 and score["median"] > 0.25:
             yield f"- {cell}: median error {score['median']:.0%}, bias {score['bias']:+.0%} over {score['rows']} runs."
+
+
+def _others(calibration: Calibration, folder: Path) -> Iterator[str]:
+    table = pl.read_csv(folder / OTHERS, infer_schema_length=None)
+    answered = answer_table(table, named_model, calibration).filter(
+        (pl.col("pred_status") == "ok") & pl.col("tpot_ms").is_not_null()
+    )
+    words = answered.select(pl.format("{} {}, {}", "hardware", "engine", "model")).to_series().to_numpy()
+    ratio = (answered["pred_tpot_ms"] / answered["tpot_ms"]).to_numpy()
+    yield from _by(ratio, words.astype(str), "chip, engine, model")
 
 
 def _envelopes(calibration: Calibration, folder: Path) -> Iterator[str]:

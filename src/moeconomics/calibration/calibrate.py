@@ -20,6 +20,7 @@ _BARE = EngineFit(
     interference=1,
     residual=1,
     rows=0,
+    concurrency=0,
     families=(),
     tpot=None,
     ttft=None,

@@ -229,6 +229,7 @@ def engine_fits(rows: Observed) -> tuple[EngineFit, ...]:
                 interference=_round(values["interference"]),
                 residual=_round(values["residual"]),
                 rows=int(np.sum(mine)),
+                concurrency=float(np.quantile(rows.concurrency[mine], 0.95, method="higher")),
                 families=tuple(sorted(set(rows.model[mine].tolist()))),
                 tpot=_band(rows.tpot_s[mine] / tpot[mine]),
                 ttft=_band(rows.ttft_s[mine] / ttft[mine]),

@@ -162,6 +162,7 @@ def _calibration(values: dict[str, float], profile: pl.DataFrame, chip: Chip) ->
                 interference=values["interference"],
                 residual=1.0,
                 rows=profile.height,
+                concurrency=float(profile["batch"].cast(pl.Float64).to_numpy().max()),
                 families=tuple(profile["shape"].unique(maintain_order=True).to_list()),
                 tpot=None,
                 ttft=None,

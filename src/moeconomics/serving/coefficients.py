@@ -88,6 +88,7 @@ class EngineFit(Strict):
     interference: float
     residual: float
     rows: int
+    concurrency: float  # of 95 % of the rows at most
     families: tuple[str, ...]
     tpot: Band | None
     ttft: Band | None

@@ -1,5 +1,6 @@
 """`cost`: the price of serving one given model, with where each number is from."""
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any, Literal
 
@@ -126,7 +127,7 @@ def _served(asked: CostInputs, deployment: Deployment, model: CostModel, shape: 
         return model.at_layout(shape, layout)
     most = model.most(shape, layout)
     served = model.at_batch(shape, layout, np.where(most >= 1, np.minimum(asked.concurrency, most), 0.0))
-    queued = "memory: the other requests wait" if most < asked.concurrency else "the concurrency given"
+    queued = "what a replica holds: other requests wait" if most < asked.concurrency else "the concurrency given"
     possible = np.isfinite(served.usd_per_token_output)
     return replace(served, limited_by=np.where(possible, queued, served.limited_by))
 
@@ -179,8 +180,22 @@ def _estimate(
         band_low={name: float(low) for name, (low, _) in bounds.items() if np.isfinite(low)},
         band_high={name: float(high) for name, (_, high) in bounds.items() if np.isfinite(high)},
         provenance=serving_provenance(asked, deployment, model),
-        warnings=tuple(serving_warnings(asked, deployment)),
+        warnings=(*serving_warnings(asked, deployment), *_beyond_the_runs(model, served)),
     )
+
+
+def _beyond_the_runs(model: CostModel, served: Served) -> Iterator[str]:
+    """What the measured runs say nothing of."""
+    if not isinstance(model, OperatorCost):
+        return
+    most = model.steady.operators.coefficients.engine.concurrency
+    if served.running > most:
+        yield (
+            f"extrapolated: {float(served.running):.0f} requests at once, where 95 % of the measured runs had {most:g} "
+            f"at most; expect errors beyond the band"
+        )
+    if model.deployment.mode == "disaggregated":
+        yield "disaggregated pools are modelled; no measured run of them was used"
 
 
 def _memory_gb(model: CostModel, shape: ModelShape, served: Served) -> float | None:

@@ -158,7 +158,12 @@ def answer_rows(path: Path, model_dir: Path | None, calibration: Path | None) ->
         own = None if model_dir is None else _config_in(model_dir, name)
         return named_model(name) if own is None else (from_hf(own), None)
 
-    found, reasons = groups(table, model_of, shipped() if calibration is None else Calibration.read(calibration))
+    return answer_table(table, model_of, shipped() if calibration is None else Calibration.read(calibration))
+
+
+def answer_table(table: pl.DataFrame, model_of: Callable[[str], Model], calibration: Calibration) -> pl.DataFrame:
+    """The table with the columns of `answer_rows`."""
+    found, reasons = groups(table, model_of, calibration)
     names = ("pred_tpot_ms", "pred_ttft_ms", "pred_output_tok_s", "pred_tpot_low", "pred_tpot_high")
     answers = {name: np.full(table.height, np.nan) for name in names}
     for group in found:
