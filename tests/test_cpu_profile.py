@@ -1,4 +1,4 @@
-"""The study of vLLM on a CPU: its page is what its code makes of its table, and the operator model predicts its half."""
+"""The study of vLLM on a CPU: its page is what its code makes of its table; half of it predicts the other half."""
 
 import importlib.util
 from pathlib import Path
