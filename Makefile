@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 .PHONY: plan test check lint types vllm-env figure bench clean
 
 plan: $(VENV)/installed  ## Plan for the setting of the paper and print it
-	$(BIN)/moeconomics plan --train-flops 5.15e21 --gpu A100-SXM-40GB --max-gpus 8 --experts 1,4,8,16,32
+	$(BIN)/moeconomics plan --train-flops 5.15e21 --gpu A100-SXM-40GB --max-gpus 8 --experts 1,4,8,16,32 -o plan
 
 test: $(VENV)/installed-dev  ## Run the tests
 	$(BIN)/pytest -n auto

@@ -40,7 +40,7 @@ def test_cost_prints_each_estimate_with_its_band_and_source(run):
         (["cost", "mixtral-8x7b", "--batch-file", "x.csv"], 2, "takes its models from the table"),
         (["cost", "mixtral-8x7b", "--mode", "both"], 2, "mode"),
         (["cost", "mixtral-8x7b", "--engine", "vlm"], 2, "unknown engine"),
-        (["cost", "mixtral-8x7b", "--chart", "x.pdf"], 2, "a figure is .html, .png or .svg"),
+        (["cost", "mixtral-8x7b", "--report", "x.pdf"], 2, "a report is .html"),
         (["cost", "mixtral-8x7b", "--tp", "1", "--gpu", "RTX4090"], 3, "does not fit"),
         (["cost", "mixtral-8x7b", "--tp", "8", "--tpot-ms", "0.5"], 3, "misses TPOT 0.5 ms"),
         (["calibrate", "nowhere"], 2, "No such file"),
@@ -75,7 +75,7 @@ def test_a_batch_file_is_answered_row_by_row(run, tmp_path):
 
 
 def test_the_chart_is_one_file_that_opens_alone(run, tmp_path):
-    code, _, _ = run("cost", "mixtral-8x7b", "--gpu", "H100-SXM-80GB", "--chart", str(tmp_path / "chart.html"))
+    code, _, _ = run("cost", "mixtral-8x7b", "--gpu", "H100-SXM-80GB", "--report", str(tmp_path / "chart.html"))
     assert code == 0
     page = (tmp_path / "chart.html").read_text(encoding="utf-8")
     assert "per user" in page

@@ -8,7 +8,7 @@ import polars as pl
 from moeconomics.cli import options
 from moeconomics.cli.output import print_json, say, table, write_files
 from moeconomics.errors import BadInput
-from moeconomics.serving import DEFAULT_COST_MODEL, Estimate, ServingInputs, answer_rows, frontier
+from moeconomics.serving import DEFAULT_COST_MODEL, Estimate, Frontier, ServingInputs, answer_rows, frontier
 from moeconomics.serving import cost as estimate_cost
 from moeconomics.units import bytes_text
 
@@ -66,11 +66,11 @@ def cost(
     output: Annotated[
         Path | None, options.option("FILE.csv", "Where the rows go.", _ROWS, "-o", "--output", default="none")
     ] = None,
-    chart: Annotated[
+    report: Annotated[
         Path | None,
         options.option(
             "FILE",
-            "Draw tokens/s per GPU against tokens/s per user: .html, .png or .svg.",
+            "Report with tokens/s per GPU against tokens/s per user: .html; .png or .svg.",
             options.OUTPUT,
             default="no",
         ),
@@ -129,17 +129,27 @@ def cost(
         pue=pue,
         grid_kg_per_kwh=grid_kg_per_kwh,
     )
-    if chart is not None:
-        from moeconomics.reports import drawn, interactivity_figure  # Plotly takes a second to load
-
-        figure = interactivity_figure(
-            frontier(shape, ServingInputs(**serving).deployment()), f"{model} on {gpu}, {precision}, {engine}: modelled"
+    if report is not None:
+        _report(
+            report,
+            found,
+            frontier(shape, ServingInputs(**serving).deployment()),
+            model,
+            f"{gpu}, {precision}, {engine}",
         )
-        write_files(chart.parent, {chart.name: drawn(figure, chart)})
     if json:
         print_json(found.as_json())
     else:
         _print(found, gpu)
+
+
+def _report(path: Path, found: Estimate, points: Frontier, model: str, where: str) -> None:
+    """A page for .html, the picture of its chart for .png and .svg."""
+    from moeconomics.reports import cost_page, drawn, html  # Plotly takes a while to load
+
+    page = cost_page(found, points, model, where)
+    content = html(page) if path.suffix == ".html" else drawn(page.charts[0].figure, path)
+    write_files(path.parent, {path.name: content})
 
 
 def _gpus(text: str) -> int | None:

@@ -84,7 +84,7 @@ Folder = Annotated[
     Path | None,
     option(
         "DIR",
-        "Also write config.json (Hugging Face), plan.json, candidates.csv and pareto.csv there.",
+        "Also write report.html, config.json (Hugging Face), plan.json, candidates.csv and pareto.csv there.",
         OUTPUT,
         "-o",
         "--output",

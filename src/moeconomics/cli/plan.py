@@ -113,9 +113,12 @@ def plan(
         seq_len=seq_len,
     )
     if output is not None:
+        from moeconomics.reports import html, plan_page  # Plotly takes a while to load
+
         write_files(
             output,
             {
+                "report.html": html(plan_page(made)),
                 "config.json": json_text(to_hf(made.recommended.shape)) + "\n",
                 "plan.json": json_text(made.as_json()) + "\n",
                 "candidates.csv": made.to_frame().write_csv(),
@@ -128,6 +131,7 @@ def plan(
         print_plan(made)
         if output is not None:
             say(f"\nWritten to {output}: config.json, plan.json, candidates.csv, pareto.csv")
+            say(f"Report: {output / 'report.html'}")
 
 
 def _numbers(text: str) -> tuple[int, ...]:

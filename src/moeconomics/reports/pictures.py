@@ -25,14 +25,12 @@ def pictures(figures: dict[str, go.Figure]) -> tuple[dict[str, bytes], str | Non
 
 
 def drawn(figure: go.Figure, path: Path) -> bytes:
-    """One figure in the format of a file name: .html with everything inlined, .png or .svg.
+    """One figure in the format of a file name, .png or .svg.
 
     Errors: `BadInput` for another ending, or when the browser for pictures is missing.
     """
-    if path.suffix == ".html":
-        return str(figure.to_html(include_plotlyjs=True)).encode()
     if path.suffix not in (".png", ".svg"):
-        raise BadInput(f"{path}: a figure is .html, .png or .svg")
+        raise BadInput(f"{path}: a report is .html, a picture of its chart .png or .svg")
     made, missing = pictures({path.stem: figure})
     if missing is not None:
         raise BadInput(missing)

@@ -1,0 +1,148 @@
+"""One self-contained HTML page: the answer first, then figures, tables that sort, and where each number is from.
+
+It opens without a network (Plotly is inlined), in light and dark, on a phone, by keyboard and with a screen reader.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from importlib.resources import files
+
+import plotly.graph_objects as go
+from plotly.offline import get_plotlyjs
+
+NOT_KNOWN = "n/a"
+
+Cell = str | int | float | tuple[float, str] | None  # a pair is a number and how people write it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Number:
+    """A number of the first screen: `interval` is its interval, or the reason why it has none."""
+
+    label: str
+    value: str
+    interval: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chart:
+    """A figure with the words that stand for it where it can not be seen."""
+
+    figure: go.Figure
+    words: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Rows under a title; numbers keep their type so that columns sort as numbers. `marked` is the row to look at."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    note: str = ""
+    marked: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """What a report says, in the order in which it is read."""
+
+    title: str
+    sentence: str
+    details: Sequence[str]
+    numbers: Sequence[Number]
+    charts: Sequence[Chart]
+    tables: Sequence[Table]
+    provenance: Mapping[str, str]
+    warnings: Sequence[str] = field(default=())
+
+
+def html(page: Page) -> str:
+    """The whole page as text."""
+    style, script = ((files(__package__) / f"page.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
+    parts = [
+        "<!doctype html>",
+        '<html lang="en">',
+        "<head>",
+        '<meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        '<link rel="icon" href="data:,">',
+        f"<title>{escape(page.title)}</title>",
+        f"<style>{style}</style>",
+        f"<script>{get_plotlyjs()}</script>",
+        "</head>",
+        "<body>",
+        "<main>",
+        f"<h1>{escape(page.title)}</h1>",
+        f'<p class="sentence">{escape(page.sentence)}</p>',
+        *_numbers(page.numbers),
+        *(part for index, chart in enumerate(page.charts) for part in _chart(index, chart)),
+        "<h2>Why</h2>" if page.details else "",
+        *_list(page.details),
+        *(part for table in page.tables for part in _table(table)),
+        "<h2>How far to trust it</h2>",
+        *_list(page.warnings or ("Nothing was extrapolated, and no figure that enters is unverified.",)),
+        "<h2>Where the numbers are from</h2>",
+        "<dl>",
+        *(f"<dt>{escape(kind)}</dt><dd>{escape(source)}</dd>" for kind, source in page.provenance.items()),
+        "</dl>",
+        "</main>",
+        f"<script>{script}</script>",
+        "</body>",
+        "</html>",
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _numbers(numbers: Sequence[Number]) -> Iterator[str]:
+    yield '<ul class="numbers">'
+    for one in numbers:
+        yield (
+            f'<li><span class="label">{escape(one.label)}</span> <strong>{escape(one.value)}</strong> '
+            f'<span class="interval">{escape(one.interval)}</span></li>'
+        )
+    yield "</ul>"
+
+
+def _chart(index: int, chart: Chart) -> Iterator[str]:
+    figure = go.Figure(chart.figure)
+    figure.update_layout(autosize=True, width=None)
+    drawn = figure.to_html(
+        full_html=False,
+        include_plotlyjs=False,
+        div_id=f"chart-{index}",
+        config={"responsive": True, "displaylogo": False},
+    )
+    yield f'<figure role="group" aria-label="{escape(chart.words, quote=True)}">{drawn}'
+    yield f"<figcaption>{escape(chart.words)}</figcaption></figure>"
+
+
+def _list(lines: Sequence[str]) -> Iterator[str]:
+    if lines:
+        yield "<ul>"
+        yield from (f"<li>{escape(line)}</li>" for line in lines)
+        yield "</ul>"
+
+
+def _table(table: Table) -> Iterator[str]:
+    yield f"<h2>{escape(table.title)}</h2>"
+    if table.note:
+        yield f"<p>{escape(table.note)}</p>"
+    yield f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(table.title, quote=True)}"><table>'
+    heads = "".join(f'<th scope="col"><button type="button">{escape(name)}</button></th>' for name in table.columns)
+    yield f"<thead><tr>{heads}</tr></thead><tbody>"
+    for place, row in enumerate(table.rows):
+        mark = ' class="marked"' if place == table.marked else ""
+        yield f"<tr{mark}>{''.join(map(_cell, row))}</tr>"
+    yield "</tbody></table></div>"
+
+
+def _cell(value: Cell) -> str:
+    if value is None:
+        return f"<td>{NOT_KNOWN}</td>"
+    if isinstance(value, str):
+        return f"<td>{escape(value)}</td>"
+    number, text = value if isinstance(value, tuple) else (value, f"{value:.4g}")
+    # The sorting script reads data-value.
+    return f'<td class="number" data-value="{number!r}">{escape(text)}</td>'
