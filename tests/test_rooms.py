@@ -22,7 +22,8 @@ MAY_IMPORT = {
     "training": {"shapes", "runs"},
     "sweeps": {"shapes", "runs", "hardware", "training"},
     "planning": {"shapes", "laws", "runs", "fit", "hardware", "serving"},
-    "reports": {"shapes", "laws", "runs", "fit", "hardware", "serving", "planning"},
+    "reproduction": {"shapes", "laws", "runs", "fit", "hardware", "serving", "planning"},
+    "reports": {"shapes", "laws", "runs", "fit", "hardware", "serving", "planning", "reproduction"},
 }
 
 

@@ -19,6 +19,7 @@ from moeconomics.cli import (
     models,
     plan,
     profile,
+    reproduce,
     runs,
     sweep,
     train,
@@ -41,6 +42,7 @@ app.command()(export.export)
 app.command()(export.verify_export)
 app.command()(profile.profile)
 app.command()(calibrate.calibrate)
+app.command()(reproduce.reproduce)
 app.add_typer(runs.app, name="runs")
 
 

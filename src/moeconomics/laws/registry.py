@@ -18,6 +18,8 @@ from moeconomics.laws.law import Law
 from moeconomics.laws.ling2025 import LING2025
 from moeconomics.laws.muennighoff2023 import MUENNIGHOFF2023
 from moeconomics.laws.yun2024 import YUN2024
+from moeconomics.laws.yun2024_reconstructed import NAME as YUN2024_RECONSTRUCTED
+from moeconomics.laws.yun2024_reconstructed import yun2024_reconstructed
 from moeconomics.laws.zhao2025 import ZHAO2025
 from moeconomics.plugins import installed
 
@@ -44,17 +46,19 @@ _PUBLISHED = (
     LING2025,
     ZHAO2025,
 )
+# This project's own, read from files when they are asked for.
+_OWN = {CPU_STUDY: cpu_study, YUN2024_RECONSTRUCTED: yun2024_reconstructed}
 
 
 def published_laws() -> dict[str, Law]:
     """Every law that was published, then those of entry points in `moeconomics.laws`, by name."""
     own = {law.name: law for law in _PUBLISHED}
-    return own | installed("moeconomics.laws", Law, taken=[*own, CPU_STUDY])
+    return own | installed("moeconomics.laws", Law, taken=[*own, *_OWN])
 
 
 def known_laws() -> dict[str, Law]:
-    """The published laws, and this project's own of tiny models, which no plan asks unless it is named."""
-    return published_laws() | {CPU_STUDY: cpu_study()}
+    """The published laws, and this project's own: of tiny models and reconstructed. No plan asks them unnamed."""
+    return published_laws() | {name: read() for name, read in _OWN.items()}
 
 
 def get_law(name: str) -> Law:
@@ -66,11 +70,11 @@ def get_law(name: str) -> Law:
     for law in _PUBLISHED:
         if law.name == name:
             return law
-    if name == CPU_STUDY:
-        return cpu_study()
+    if name in _OWN:
+        return _OWN[name]()
     laws = published_laws()
     if name.endswith(".json"):
         return load_fitted(Path(name), laws)
     if name not in laws:
-        raise unknown_name("law", name, [*laws, CPU_STUDY])
+        raise unknown_name("law", name, [*laws, *_OWN])
     return laws[name]

@@ -1,0 +1,172 @@
+"""Under which assumptions a claim is asked: how models are sized and priced, and under which count of training FLOPs.
+
+`Abstract` is the paper's own setting: a model is its corresponding dense size N, cost proportional to all parameters.
+`Shaped` prices relaxed shapes of the paper's architecture on real chips.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+
+from moeconomics.laws.variables import VARIABLES
+from moeconomics.serving import Deployment, ServingInputs, cheapest, make_cost_model
+from moeconomics.shapes import counts, get_architecture, relaxed, train_flops_per_token
+from moeconomics.units import Array
+
+EXPERTS = (1, 4, 8, 16, 32)
+TOP_K = 2
+EXPERT_SHARE = 1 / 3  # c of App. C: the share of a dense model's parameters that is in FFNs which become MoE layers
+ARCHITECTURE = "yun2024"
+VOCABULARY = 50_304
+CONVENTIONS = ("6nd", "6nd-active")
+COST_POINTS = 600  # of the table of costs over sizes: steps of 1 % in width
+
+
+class Setting(Protocol):
+    """How a size (whatever orders the models) and a number of experts are trained and priced."""
+
+    @property
+    def name(self) -> str:
+        """In words, for a table."""
+        ...
+
+    @property
+    def sizes(self) -> tuple[float, float]:
+        """The range of sizes that is searched."""
+        ...
+
+    def variables(self, names: tuple[str, ...], size: Array, experts: Array, tokens: Array, count: str) -> Mapping:  # type: ignore[type-arg]
+        """The law's variables `names` under the convention `count`."""
+        ...
+
+    def flops_per_token(self, size: Array, experts: Array, count: str) -> Array:
+        """Training FLOPs per token under the convention `count`."""
+        ...
+
+    def n_total(self, size: Array, experts: Array) -> Array:
+        """All parameters."""
+        ...
+
+    def cost(self, size: Array, experts: Array) -> Array:
+        """Serving cost of a token in any unit; infinite where the model can not be served. `experts` in `EXPERTS`."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Abstract:
+    """Sizes are N; cost is N_MoE = (1 + (E − 1)·c)·N.
+
+    Under `6nd` a token pays for N whatever the experts, so N is what laws of the active size get; under `6nd-active` it
+    pays for (1 + (K − 1)·c)·N.
+    """
+
+    name: str = "size"
+    sizes: tuple[float, float] = (1e6, 1e13)
+
+    def variables(
+        self, names: tuple[str, ...], size: Array, experts: Array, tokens: Array, count: str
+    ) -> dict[str, Array]:
+        """Embeddings are left out of the abstract model, so each count is with and without them."""
+        paid = self.flops_per_token(size, experts, count) / 6
+        total = self.n_total(size, experts)
+        known = {
+            "n_dense": size, "n_dense_non_embedding": size, "n_active": paid, "n_total": total, "n_nonzero": total,
+            "n_total_non_embedding": total, "experts": experts,
+            "expert_share": np.where(experts > 1, TOP_K / experts, 1),
+            "activated_experts": np.where(experts > 1, TOP_K, 1), "shared_share": 0.0 * experts, "granularity": 1.0,
+            "weight_sparsity": 0.0, "tokens": tokens, "unique_tokens": tokens, "tokens_per_active": tokens / paid,
+        }  # fmt: skip
+        return {name: np.asarray(known[name], dtype=float) for name in names}
+
+    def flops_per_token(self, size: Array, experts: Array, count: str) -> Array:
+        """6·N, or 6·(1 + (K − 1)·c)·N of an MoE."""
+        more = np.where((experts > 1) & (count == "6nd-active"), (TOP_K - 1) * EXPERT_SHARE, 0.0)
+        return 6 * (1 + more) * size
+
+    def n_total(self, size: Array, experts: Array) -> Array:
+        """(1 + (E − 1)·c)·N."""
+        return (1 + (experts - 1) * EXPERT_SHARE) * size
+
+    def cost(self, size: Array, experts: Array) -> Array:
+        """Proportional to all parameters (Fig. 2)."""
+        return self.n_total(size, experts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shaped:
+    """Sizes are d_model of relaxed shapes; cost is in USD per output token of ShareGPT traffic, on up to 8 GPUs."""
+
+    cost_model: str
+    gpu: str
+    precision: str = "bf16"
+    sizes: tuple[float, float] = (256.0, 32768.0)
+
+    @property
+    def name(self) -> str:
+        """Cost model, chip, and the format where it is not the paper's."""
+        return f"{self.cost_model} on {self.gpu}" + ("" if self.precision == "bf16" else f" {self.precision}")
+
+    @property
+    def deployment(self) -> Deployment:
+        """The chip, its price, the traffic."""
+        return ServingInputs(gpu=self.gpu, precision=self.precision, max_gpus=8).deployment()
+
+    def variables(
+        self,
+        names: tuple[str, ...],
+        size: Array,
+        experts: Array,
+        tokens: Array,
+        count: str,  # noqa: ARG002
+    ) -> dict[str, Array]:
+        """Each law's own count of a real shape, whatever the FLOPs are."""
+        return {name: _known(VARIABLES[name].of, size, experts, tokens) for name in names}
+
+    def flops_per_token(self, size: Array, experts: Array, count: str) -> Array:
+        """As `moeconomics.shapes` counts."""
+        return _known(train_flops_per_token, size, experts, count)
+
+    def n_total(self, size: Array, experts: Array) -> Array:
+        """All parameters, embeddings included."""
+        return _known(lambda shape: counts(shape).n_total, size, experts)
+
+    def cost(self, size: Array, experts: Array) -> Array:
+        """From the table, linear in the logarithms; the cheapest number of GPUs makes jumps of one step's width."""
+        log_low, log_high = np.log(self.sizes)
+        place = (np.log(size) - log_low) / (log_high - log_low) * (COST_POINTS - 1)
+        below = np.clip(np.nan_to_num(place), 0, COST_POINTS - 2).astype(int)
+        share = place - below
+        row = np.searchsorted(EXPERTS, experts)
+        left, right = self._log_cost_ES[row, below], self._log_cost_ES[row, below + 1]
+        served = np.isfinite(left) & np.isfinite(right)
+        both = np.where(served, left, 0.0) * (1 - share) + np.where(served, right, 0.0) * share
+        return np.where(served, np.exp(both), np.where(np.isnan(place), np.nan, np.inf))
+
+    @cached_property
+    def _log_cost_ES(self) -> Array:
+        model = make_cost_model(self.cost_model, self.deployment)
+        widths = np.geomspace(*self.sizes, COST_POINTS)
+        experts = np.array(EXPERTS)[:, None]
+        shape = relaxed(get_architecture(ARCHITECTURE), widths, experts, VOCABULARY)
+        return np.log(cheapest(model, shape, self.deployment.gpus).usd_per_token_output)
+
+
+def _known(value: Callable[..., Array], width: Array, experts: Array, *rest: Array) -> Array:
+    """`value` of the relaxed shape and the rest, as floats; NaN where the width is."""
+    width, experts = np.broadcast_arrays(np.asarray(width, dtype=float), experts)
+    known = np.isfinite(width)
+    shape = relaxed(get_architecture(ARCHITECTURE), np.where(known, width, 1.0), experts, VOCABULARY)
+    return np.where(known, value(shape, *rest), np.nan)
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Abstract(),
+    Shaped(cost_model="paper", gpu="A100-SXM-40GB"),
+    Shaped(cost_model="operator", gpu="A100-SXM-40GB"),
+    Shaped(cost_model="operator", gpu="H100-SXM-80GB"),
+    Shaped(cost_model="operator", gpu="B200-SXM-180GB"),
+    Shaped(cost_model="operator", gpu="B200-SXM-180GB", precision="fp8"),
+)
