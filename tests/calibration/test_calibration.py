@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import yaml
 
+from moeconomics.calibration import calibrate
 from moeconomics.calibration.engine_fits import Observed, fit, left_out
-from moeconomics.calibration.kernel_fits import Timings, _fit
+from moeconomics.calibration.kernel_fits import Timings, _fit, _paired
 from moeconomics.errors import BadInput
 from moeconomics.hardware import get_chip
-from moeconomics.serving.coefficients import Calibration, shipped
+from moeconomics.serving.coefficients import Calibration, Coefficients, shipped
+from moeconomics.serving.kernels import Format
 
 WORSE = 1.05  # a score may grow by this factor before the check fails
 
@@ -140,6 +142,59 @@ def test_r1_and_v3_are_one_family(calibrated):
     names = {name: set(rows.family[rows.model == name].tolist()) for name in np.unique(rows.model)}
     assert names["deepseek-ai/DeepSeek-R1"] == names["deepseek-ai/DeepSeek-V3"] == names["nvidia/DeepSeek-R1-NVFP4"]
     assert len(set().union(*names.values())) == 6
+
+
+TABLES = {
+    "ops_gemm.csv": "hardware,engine,precision,m,n,k,latency_ms",
+    **{
+        f"ops_moe_{engine}.csv": "hardware,precision,distribution,hidden_size,inter_size,topk,num_experts,moe_tp_size,"
+        "moe_ep_size,num_tokens,latency_ms"
+        for engine in ("vllm", "sglang", "trtllm")
+    },
+    **{
+        f"ops_attention_{phase}.csv": "hardware,engine,kv_cache_dtype,batch_size,num_heads,num_key_value_heads,isl,"
+        "step,latency_ms"
+        for phase in ("generation", "context")
+    },
+    "ops_collectives.csv": "hardware,library,num_gpus,op,variant,bytes,latency_us",
+    "ops_deepep_ll.csv": "hardware,node_num,num_token,num_topk,hidden_size,dispatch_avg_t_us,combine_avg_t_us",
+}
+
+
+def folder_of(path, **changes: str):
+    """A folder of tables with no chip of ours; `changes` are other headers by the table's name."""
+    words = {"hardware", "engine", "library", "precision", "kv_cache_dtype", "distribution", "op", "variant"}
+    for name, header in TABLES.items():
+        columns = changes.get(name.removesuffix(".csv"), header).split(",")
+        cells = ("x" if column in words else "0" for column in columns)
+        (path / name).write_text(f"{','.join(columns)}\n{','.join(cells)}\n", encoding="utf-8")
+    return path
+
+
+def test_a_table_that_lacks_a_column_is_named(tmp_path):
+    with pytest.raises(BadInput, match=r"ops_gemm\.csv has no column latency_ms"):
+        calibrate(folder_of(tmp_path, ops_gemm="hardware,engine,precision,m,n,k"))
+
+
+def test_runs_need_a_measured_time(tmp_path):
+    folder = folder_of(tmp_path)
+    (folder / "e2e_aic_silicon_agg.csv").write_text("model,tpot_ms\nx,1\n", encoding="utf-8")
+    with pytest.raises(BadInput, match=r"e2e_aic_silicon_agg\.csv has no column ttft_ms, derived_output_tok_s"):
+        calibrate(folder)
+
+
+def test_attention_that_was_timed_in_one_phase_only_is_left_out():
+    fits = [one for one in shipped().kernels if "attention" in one.operator]
+    lone = next(one for one in fits if one.operator == "attention")
+    kept = _paired([one for one in fits if one.operator == "context_attention"] + [lone])
+    assert {one.operator for one in kept} == {"attention", "context_attention"}
+    assert len(kept) == 2
+
+
+def test_a_calibration_without_links_is_refused_in_words():
+    bare = shipped().model_copy(update={"links": ()})
+    with pytest.raises(BadInput, match="the calibration has no all_reduce"):
+        Coefficients.of(bare, get_chip("H100-SXM-80GB"), "vllm", Format.of("bf16", "bf16"))
 
 
 def test_a_calibration_file_is_checked(tmp_path):

@@ -68,6 +68,45 @@ def test_tensor_parallelism_divides_the_ideal_step():
     assert one / four == pytest.approx(4, rel=1e-6)
 
 
+def test_fewer_requests_than_stages_still_take_a_token_through_every_stage():
+    one, eight = (
+        sum(ideal().decode(MOE, Layout(pp=np.asarray(pp)), np.asarray(1.0), np.asarray(100.0)).values())
+        for pp in (1, 8)
+    )
+    assert eight == pytest.approx(one, rel=0.05)  # and the sends from stage to stage
+
+
+def test_a_cached_prefix_is_seen_by_the_tokens_after_it():
+    alone, after = (
+        ideal().prefill(DENSE, Layout(), np.asarray(1000.0), np.asarray(1000.0), cached)["attention"]
+        for cached in (0.0, 9000.0)
+    )
+    assert after / alone == pytest.approx((9000 + 500) / 500)
+
+
+def test_links_beyond_a_domain_are_no_faster_than_the_network():
+    chip = get_chip("H100-SXM-80GB")
+    operators = replace(ideal(), chip=chip.model_copy(update={"bytes_per_s_scaleout": 1e9}))
+    inside, outside = (
+        operators.decode(DENSE, Layout(tp=np.asarray(tp)), np.asarray(64.0), np.asarray(100.0))["all_reduce"]
+        for tp in (8, 16)
+    )
+    assert inside == 0
+    assert outside == pytest.approx(2 * 32 * 64 * 4096 * 2 / 1e9)
+    warned = cost(DENSE, gpu="H100-SXM-80GB", tp=16, concurrency=4).warnings
+    assert any("leaves the link domain of 8" in words for words in warned)
+
+
+def test_experts_split_over_attention_ranks_gather_their_tokens():
+    slow = ideal()
+    links = slow.coefficients.links | {"all_reduce": {8: (0.0, 1e9)}}
+    slow = replace(slow, coefficients=replace(slow.coefficients, links=links))
+    times = slow.decode(MOE, Layout(dp=np.asarray(8)), np.asarray(64.0), np.asarray(100.0))
+    assert times["all_reduce"] == pytest.approx(32 * 64 * 4096 * 2 / 1e9)
+    spread = slow.decode(MOE, Layout(dp=np.asarray(8), ep=np.asarray(8)), np.asarray(64.0), np.asarray(100.0))
+    assert spread["all_reduce"] == 0
+
+
 def test_latent_attention_is_copied_and_not_split_by_tensor_parallelism():
     deepseek = get_model("deepseek-v3")
     steady = model(gpu="H200-SXM-141GB", precision="fp8").steady
@@ -107,8 +146,10 @@ def test_a_larger_batch_takes_longer_and_serves_more(batch, factor):
 def test_weight_formats_need_a_rate_of_the_chip():
     with pytest.raises(BadInput, match="H100-SXM-80GB has no fp4 rate"):
         cost(MOE, gpu="H100-SXM-80GB", precision="nvfp4")
-    # Weights alone in 4 bits are unpacked to bf16, which every chip has.
-    assert cost(MOE, gpu="H100-SXM-80GB", precision="int4").weights_gb == pytest.approx(46.702792704 / 2)
+    # Weights alone in 4 bits are unpacked to bf16, which every chip has; the embedding tables stay in bf16.
+    tables = 2 * 32_000 * 4096 / 1e9
+    stored = (46.702792704 - tables) / 2 + 2 * tables
+    assert cost(MOE, gpu="H100-SXM-80GB", precision="int4").weights_gb == pytest.approx(stored)
 
 
 def test_mxfp4_stores_only_the_experts_in_four_bits():
@@ -155,6 +196,29 @@ def test_disaggregated_pools_decode_without_interruption():
     assert apart.ttft_s > 0
 
 
+def test_disaggregated_load_runs_on_whole_workers_of_each_pool():
+    rps, n = 2000.0, 1024
+    served = model(mode="disaggregated", rps=rps).at_layout(MOE, LAYOUTS["tensor"](np.asarray(8)))
+    decoding = served.replicas / (1 + served.prefill_workers)
+    assert float(decoding) == pytest.approx(round(float(decoding)))
+    assert served.running / served.tpot_s * decoding == pytest.approx(rps * n, rel=1e-4)
+    # A pool of each kind has a worker at least.
+    assert model(mode="disaggregated", rps=0.01).at_layout(MOE, LAYOUTS["tensor"](np.asarray(8))).replicas == 2
+
+
+@pytest.mark.parametrize("mode", ["aggregated", "disaggregated"])
+@pytest.mark.parametrize("rps", [None, 3.0])
+def test_a_grid_of_shapes_is_answered_as_each_of_them(mode, rps):
+    grid = replace(DENSE, d_model=np.array([[2048], [4096]]), d_ff=np.array([[8192], [14336]]))
+    one = replace(DENSE, d_model=2048, d_ff=8192)
+    found = model(mode=mode, rps=rps, tpot_ms=100.0, prefix_hit=0.5)
+    served = found.serve(grid, np.array([1, 2, 4]))
+    assert served.tpot_s.shape == (2, 3)
+    alone = found.serve(one, np.asarray(2))
+    assert served.usd_per_token_output[0, 1] == pytest.approx(float(alone.usd_per_token_output))
+    assert served.running[0, 1] == pytest.approx(float(alone.running))
+
+
 def test_a_cached_prefix_takes_prefill_away():
     cold, warm = (cost(MOE, gpu="H100-SXM-80GB", gpus=8, traffic="long-prompt", prefix_hit=hit) for hit in (0, 0.9))
     assert warm.usd_per_mtok_output < cold.usd_per_mtok_output
@@ -182,6 +246,7 @@ def test_a_fixed_configuration_is_answered_as_asked():
         ({"tp": 4, "gpus": 8}, "gpus 8 is not tp·pp·dp = 4"),
         ({"tp": 4, "ep": 3}, "ep 3 does not divide"),
         ({"tp": 4, "cost_model": "paper"}, "cost model paper takes no tp"),
+        ({"mode": "disaggregated", "cost_model": "paper"}, "cost model paper takes no mode"),
         ({"engine": "vlm"}, "unknown engine 'vlm'"),
         ({"kv_precision": "fp9"}, "unknown precision 'fp9'"),
         ({"prefix_hit": 1.5}, "prefix_hit"),
@@ -198,12 +263,20 @@ def test_what_does_not_fit_names_the_memory():
         cost(get_model("deepseek-v3"), gpu="H100-SXM-80GB", tp=8)
 
 
+def test_a_layout_that_does_not_divide_names_its_degrees():
+    with pytest.raises(Infeasible, match=r"as tp 1, ep 1, pp 1, dp 2.*dense models take no ep or dp"):
+        cost(DENSE, gpu="H100-SXM-80GB", dp=2)
+
+
 def test_a_chip_without_timings_says_from_where_it_borrows():
     found = cost(MOE, gpu="MI300X", gpus=8)
     assert "borrowed" in found.provenance["serving"]
+    assert "modelled" in found.provenance["serving"]
+    assert "none of them on MI300X" in found.provenance["error band"]
     assert "hopper" in found.provenance["error band"]
     own = cost(MOE, gpu="H100-SXM-80GB", gpus=8)
     assert "borrowed" not in own.provenance["serving"]
+    assert "none of them" not in own.provenance["error band"]
 
 
 def test_energy_is_unknown_without_power_and_co2_without_a_grid():
@@ -214,6 +287,15 @@ def test_energy_is_unknown_without_power_and_co2_without_a_grid():
     assert 0.3 * 700 * 1.2 * hours < known.energy_wh_per_mtok_output < 700 * 1.2 * hours
     assert cost(MOE, gpu="H100-SXM-80GB", gpus=8).kg_co2_per_mtok_output is None
     assert cost(MOE, gpu="TPU-v5p", gpus=8).energy_wh_per_mtok_output is None
+
+
+def test_an_idle_gpu_draws_its_idle_power():
+    rps, n = 0.001, 1024
+    found = cost(MOE, gpu="H100-SXM-80GB", gpus=8, traffic="chat", rps=rps)
+    assert found.energy_wh_per_mtok_output == pytest.approx(8 * 0.3 * 700 * 1.2 / (rps * n) * 1e6 / 3600, rel=0.05)
+    # Half of the time at work: no more than the idle half on top of each token's energy.
+    full, half = (cost(MOE, gpu="H100-SXM-80GB", gpus=8, utilisation=share) for share in (1.0, 0.5))
+    assert full.energy_wh_per_mtok_output < half.energy_wh_per_mtok_output < 2 * full.energy_wh_per_mtok_output
 
 
 ROW = {
@@ -277,6 +359,42 @@ def test_a_row_without_an_answer_says_why(tmp_path):
     assert answered["pred_tpot_ms"].null_count() == len(expected)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"tp": "two"}, "tp 'two' is no number"),
+        ({"tp": -4}, "no number from 0 up"),
+        ({"tp": 1.5}, "not whole numbers of GPUs"),
+        ({"tp": "inf"}, "not whole numbers of GPUs"),
+        ({"input_len": "1k"}, "input_len '1k' is no number"),
+        ({"input_len": 0}, "must be from 1"),
+        ({"output_len": "nan"}, "output_len 'nan' is no number"),
+        ({"concurrency_or_batch": "16;32"}, "is no number"),
+        ({"precision": "  "}, "precision is not given"),
+        ({"pp": 100, "tp": 1}, "32 layers can not be split over pp 100"),
+        ({"ep": 3, "tp": 8}, "8 experts on 8 GPUs can not be split over ep 3"),
+    ],
+)
+def test_one_wrong_cell_spoils_its_row_only(tmp_path, wrong, words):
+    path = tmp_path / "rows.csv"
+    lines = [",".join(str(value) for value in row.values()) for row in (ROW | wrong, ROW)]
+    path.write_text("\n".join([",".join(ROW), *lines]), encoding="utf-8")
+    answered = answer_rows(path, None, None)
+    assert words in answered["pred_status"][0]
+    assert answered["pred_status"][1] == "ok"
+
+
+def test_columns_of_any_name_pass_through(tmp_path):
+    answered = answer_rows(rows(tmp_path, {"row": 7, "n_gpus": "2 of 8"}), None, None)
+    assert answered["row"].to_list() == [7]
+    assert answered["pred_status"].to_list() == ["ok"]
+
+
+def test_an_unstated_tp_takes_the_gpus_that_are_left(tmp_path):
+    answered = answer_rows(rows(tmp_path, {"tp": None, "n_gpus": 8, "pp": 2}, {"tp": 4, "pp": 2}), None, None)
+    assert answered["pred_tpot_ms"][0] == pytest.approx(answered["pred_tpot_ms"][1])
+
+
 def test_other_models_come_from_a_folder_of_configs(tmp_path):
     config = {
         **{"model_type": "llama", "hidden_size": 2048, "intermediate_size": 8192, "num_hidden_layers": 16},
@@ -297,6 +415,18 @@ def test_products_of_tp_and_ep_are_read_as_what_can_exist(tmp_path):
         None,
     )
     assert answered["pred_tpot_ms"][0] == pytest.approx(answered["pred_tpot_ms"][1])
+
+
+def test_wide_expert_parallelism_is_no_product(tmp_path):
+    wide = {"model": "deepseek-ai/DeepSeek-R1", "hardware": "H200-SXM-141GB", "precision": "fp8", "n_gpus": 16}
+    answered = answer_rows(rows(tmp_path, wide | {"tp": 1, "ep": 16, "dp": 16}), None, None)
+    assert answered["pred_status"].to_list() == ["ok"]
+    found = cost(
+        get_model("deepseek-v3"),
+        **{"gpu": "H200-SXM-141GB", "precision": "fp8", "dp": 16, "ep": 16, "concurrency": 16},
+        **{"input_len": 1024, "output_len": 512},
+    )
+    assert answered["pred_tpot_ms"][0] == pytest.approx(found.tpot_ms)
 
 
 def test_a_table_that_is_none_is_refused(tmp_path):

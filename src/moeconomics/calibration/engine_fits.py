@@ -14,6 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
+from moeconomics.calibration.kernel_fits import read_table
 from moeconomics.errors import BadInput
 from moeconomics.serving.coefficients import Band, Calibration, EngineFit, TtftFit
 from moeconomics.serving.rows import check_columns, groups, named_model
@@ -89,12 +90,10 @@ class Fitted:
 
 def observe(path: Path, calibration: Calibration) -> tuple[Observed, dict[str, int]]:
     """Read aggregated end-to-end rows; the dictionary counts the rows left out by reason."""
-    try:
-        table = pl.read_csv(path, infer_schema_length=None)
-    except OSError as error:
-        raise BadInput(f"{path}: {error.strerror or error}") from error
+    measurements = ("tpot_ms", "ttft_ms", "derived_output_tok_s")
+    table = read_table(path, measurements).with_columns(pl.col(measurements).cast(pl.Float64, strict=False))
     check_columns(table, str(path))
-    measured = pl.all_horizontal(pl.col("tpot_ms", "ttft_ms").is_not_null())
+    measured = pl.all_horizontal((pl.col(measurements) > 0).fill_null(value=False))
     found, reasons = groups(table, named_model, calibration)
     dropped: dict[str, int] = {}
     for reason in reasons.values():
@@ -121,9 +120,9 @@ def observe(path: Path, calibration: Calibration) -> tuple[Observed, dict[str, i
             "input_len": np.full(size, traffic.input_tokens),
             "output_len": np.full(size, traffic.output_tokens),
             "concurrency": group.concurrency,
-            "tpot_s": rows["tpot_ms"].cast(pl.Float64).to_numpy() / 1e3,
-            "ttft_s": rows["ttft_ms"].cast(pl.Float64).to_numpy() / 1e3,
-            "output_tok_s": rows["derived_output_tok_s"].cast(pl.Float64).to_numpy(),
+            "tpot_s": rows["tpot_ms"].to_numpy() / 1e3,
+            "ttft_s": rows["ttft_ms"].to_numpy() / 1e3,
+            "output_tok_s": rows["derived_output_tok_s"].to_numpy(),
             "is_moe": np.full(size, float(shape.n_experts > 1)),
         }
         chip = steady.operators.chip
@@ -147,7 +146,10 @@ def observe(path: Path, calibration: Calibration) -> tuple[Observed, dict[str, i
     observed = Observed(source_row=source_row, is_moe=joined.pop("is_moe").astype(bool), **joined)
     kept = complete[source_row]
     dropped |= {"TTFT or TPOT not measured": int(np.sum(~kept))} if not np.all(kept) else {}
-    return observed.where(kept), dropped
+    observed = observed.where(kept)
+    if len(np.unique(observed.family)) < 2:
+        raise BadInput(f"{path} has runs of fewer than two families of models: no error of an unseen one can be known")
+    return observed, dropped
 
 
 def fit(rows: Observed) -> Fitted:
@@ -203,7 +205,7 @@ def left_out(rows: Observed) -> tuple[Floats, Floats]:
     tpot, ttft = np.empty(len(rows.tpot_s)), np.empty(len(rows.tpot_s))
     for family in np.unique(rows.family):
         held = rows.family == family
-        seen = rows.where(~held) if not np.all(held) else rows
+        seen = rows.where(~held)
         tpot[held] = fit(seen).tpot_s(rows.where(held))
         found = fit_ttft(seen)
         parameters = np.array([found.overhead_ms / 1e3, found.prompt, found.burst])

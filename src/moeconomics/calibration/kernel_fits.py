@@ -1,6 +1,6 @@
 """Coefficients of kernels and links from their own timings (`ops_*.csv` tables)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,19 +79,20 @@ def fit_kernels(folder: Path) -> list[KernelFit]:
 def _paired(fits: list[KernelFit]) -> list[KernelFit]:
     """Decoding shows how fast attention streams its cache, a prompt how fast it computes: each takes the other's.
 
-    (A decode step of latent attention, MLA, may be bound by either.)
+    (A decode step of latent attention, MLA, may be bound by either.) One without the other can not be used.
     """
-    attention = {
+    attention: dict[tuple[str, str, str, str], KernelFit] = {
         (one.operator, one.chip, one.engine, one.precision): one for one in fits if "attention" in one.operator
     }
     paired = []
+    others = {"attention": ("context_attention", "eta_compute"), "context_attention": ("attention", "eta_memory")}
     for one in fits:
-        if one.operator == "attention":
-            prompt = attention["context_attention", one.chip, one.engine, one.precision]
-            one = one.model_copy(update={"eta_compute": prompt.eta_compute})
-        elif one.operator == "context_attention":
-            decode = attention["attention", one.chip, one.engine, one.precision]
-            one = one.model_copy(update={"eta_memory": decode.eta_memory})
+        if one.operator in others:
+            operator, taken = others[one.operator]
+            other = attention.get((operator, one.chip, one.engine, one.precision))
+            if other is None:
+                continue
+            one = one.model_copy(update={taken: getattr(other, taken)})
         paired.append(one)
     return paired
 
@@ -142,8 +143,11 @@ def _fit(timings: Timings) -> KernelFit:
 
 
 def _gemms(folder: Path) -> Iterator[Timings]:
-    for (hardware, engine, kernel), rows in _groups(folder / "ops_gemm.csv", "hardware", "engine", "precision"):
-        m, n, k = (_floats(rows, name) for name in "mnk")
+    names = ("m", "n", "k", "latency_ms")
+    for (hardware, engine, kernel), rows in _groups(
+        folder / "ops_gemm.csv", "hardware", "engine", "precision", columns=names
+    ):
+        m, n, k, latency_ms = (_floats(rows, name) for name in names)
         yield Timings(
             operator="gemm",
             chip=get_chip(CHIPS[hardware]),
@@ -153,20 +157,21 @@ def _gemms(folder: Path) -> Iterator[Timings]:
             bytes_moved=n * k * bytes_each(PRECISIONS[kernel]) + (m * k + m * n) * BYTES_ACTIVATION,
             flops=2 * m * n * k,
             rows=m,
-            seconds=_floats(rows, "latency_ms") / 1e3,
+            seconds=latency_ms / 1e3,
         )
 
 
 def _experts(folder: Path) -> Iterator[Timings]:
     """Balanced routing, in which B tokens touch min(E, B·k) experts; skew is a matter of the model, not the kernel."""
+    sizes = ("hidden_size", "inter_size", "topk", "num_experts", "moe_tp_size", "moe_ep_size", "num_tokens")
+    names = (*sizes, "latency_ms")
     for engine in ("vllm", "sglang", "trtllm"):
         for (hardware, kernel, distribution), rows in _groups(
-            folder / f"ops_moe_{engine}.csv", "hardware", "precision", "distribution"
+            folder / f"ops_moe_{engine}.csv", "hardware", "precision", "distribution", columns=names
         ):
             if distribution != "balanced":
                 continue
-            names = ("hidden_size", "inter_size", "topk", "num_experts", "moe_tp_size", "moe_ep_size", "num_tokens")
-            d, width, k, experts, tp, ep, tokens = (_floats(rows, name) for name in names)
+            d, width, k, experts, tp, ep, tokens, latency_ms = (_floats(rows, name) for name in names)
             touched = np.minimum(experts, tokens * k) / ep
             assigned = tokens * k / ep
             activations = assigned * (2 * d + 3 * width / tp) * BYTES_ACTIVATION
@@ -179,7 +184,7 @@ def _experts(folder: Path) -> Iterator[Timings]:
                 bytes_moved=touched * 3 * d * width / tp * bytes_each(PRECISIONS[kernel]) + activations,
                 flops=2 * assigned * 3 * d * width / tp,
                 rows=assigned / touched,
-                seconds=_floats(rows, "latency_ms") / 1e3,
+                seconds=latency_ms / 1e3,
             )
 
 
@@ -188,10 +193,11 @@ def _attention(folder: Path) -> Iterator[Timings]:
         ("attention", "ops_attention_generation.csv"),
         ("context_attention", "ops_attention_context.csv"),
     ):
-        for (hardware, engine, kernel), rows in _groups(folder / file, "hardware", "engine", "kv_cache_dtype"):
-            batch, heads, kv, isl, step = (
-                _floats(rows, name) for name in ("batch_size", "num_heads", "num_key_value_heads", "isl", "step")
-            )
+        names = ("batch_size", "num_heads", "num_key_value_heads", "isl", "step", "latency_ms")
+        for (hardware, engine, kernel), rows in _groups(
+            folder / file, "hardware", "engine", "kv_cache_dtype", columns=names
+        ):
+            batch, heads, kv, isl, step, latency_ms = (_floats(rows, name) for name in names)
             kv = np.where(kv == 0, heads, kv)
             head_dim = 128  # of all rows of these tables
             decoding = operator == "attention"
@@ -206,7 +212,7 @@ def _attention(folder: Path) -> Iterator[Timings]:
                 bytes_moved=kv_bytes if decoding else np.zeros_like(kv_bytes),
                 flops=np.zeros_like(seen) if decoding else 4 * seen * heads * head_dim,
                 rows=np.ones_like(isl) if decoding else isl,
-                seconds=_floats(rows, "latency_ms") / 1e3,
+                seconds=latency_ms / 1e3,
             )
 
 
@@ -216,12 +222,18 @@ def fit_links(folder: Path) -> list[LinkFit]:
     # As engines run them in CUDA graphs, not launched one by one.
     reduce = (pl.col("op") == "all_reduce_custom") & ~pl.col("variant").str.ends_with("_eager")
     for (hardware, engine, gpus), rows in _groups(
-        folder / "ops_collectives.csv", "hardware", "library", "num_gpus", where=reduce
+        folder / "ops_collectives.csv",
+        *("hardware", "library", "num_gpus"),
+        columns=("op", "variant", "bytes", "latency_us"),
+        where=reduce,
     ):
         found.append(
             _link("all_reduce", CHIPS[hardware], engine, int(gpus), _floats(rows, "bytes"), _floats(rows, "latency_us"))
         )
-    for (hardware,), rows in _groups(folder / "ops_deepep_ll.csv", "hardware", where=pl.col("node_num") == 1):
+    names = ("node_num", "num_token", "num_topk", "hidden_size", "dispatch_avg_t_us", "combine_avg_t_us")
+    for (hardware,), rows in _groups(
+        folder / "ops_deepep_ll.csv", "hardware", columns=names, where=pl.col("node_num") == 1
+    ):
         sent = _floats(rows, "num_token") * _floats(rows, "num_topk") * _floats(rows, "hidden_size")
         bytes_sent = np.concatenate([sent, 2 * sent])  # dispatched as fp8, combined as bf16
         seconds = np.concatenate([_floats(rows, "dispatch_avg_t_us"), _floats(rows, "combine_avg_t_us")])
@@ -254,14 +266,27 @@ def _link(operation: str, name: str, engine: str, gpus: int, bytes_sent: Floats,
     )
 
 
-def _groups(path: Path, *keys: str, where: pl.Expr | None = None) -> Iterator[tuple[tuple[str, ...], pl.DataFrame]]:
-    """Rows of a table by chips and kernels that are known here; int8 weights with bf16 products have no use for us."""
+def read_table(path: Path, columns: Iterable[str]) -> pl.DataFrame:
+    """A CSV table that has `columns`. Errors: `BadInput` naming the file and what it lacks."""
     try:
         table = pl.read_csv(path, infer_schema_length=None)
     except OSError as error:
         raise BadInput(
             f"{path}: {error.strerror or error}; DATA is a folder of ops_*.csv and e2e_*.csv tables"
         ) from error
+    except pl.exceptions.PolarsError as error:
+        raise BadInput(f"{path} is no CSV table: {' '.join(str(error).split())[:200]}") from error
+    missing = [name for name in columns if name not in table.columns]
+    if missing:
+        raise BadInput(f"{path} has no column {', '.join(missing)}")
+    return table
+
+
+def _groups(
+    path: Path, *keys: str, columns: tuple[str, ...], where: pl.Expr | None = None
+) -> Iterator[tuple[tuple[str, ...], pl.DataFrame]]:
+    """Rows of a table by chips and kernels that are known here; int8 weights with bf16 products have no use for us."""
+    table = read_table(path, (*keys, *columns))
     table = table.filter(pl.col("hardware").is_in(list(CHIPS)))
     if "precision" in table.columns:
         table = table.filter(pl.col("precision").is_in(list(PRECISIONS)))

@@ -4,7 +4,7 @@
 takes the nearest that was, and says so.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -134,13 +134,17 @@ def shipped() -> Calibration:
 
 @dataclass(frozen=True, kw_only=True)
 class Coefficients:
-    """What one chip, engine and format use. `borrowed` says which of them were measured elsewhere."""
+    """What one chip, engine and format use. `borrowed` says which of them were measured elsewhere.
+
+    `is_timed` says whether any kernel was timed on this chip.
+    """
 
     kernels: dict[tuple[str, str], Kernel]
     links: dict[str, dict[int, tuple[float, float]]]
     engine: EngineFit
     ttft: TtftFit
     borrowed: tuple[str, ...]
+    is_timed: bool
 
     @classmethod
     def of(cls, calibration: Calibration, chip: Chip, engine: str, stored: Format) -> Self:
@@ -149,6 +153,7 @@ class Coefficients:
             raise BadInput(f"unknown engine {engine!r}; it may be {', '.join(ENGINES)}")
         stored.check(chip)
         borrowed: list[str] = []
+        is_timed = False
         wanted = [
             *(("gemm", name) for name in dict.fromkeys((stored.dense, "bf16"))),
             ("experts", stored.experts),
@@ -164,18 +169,29 @@ class Coefficients:
                 eta_compute=found.eta_compute,
                 rows_half=found.rows_half,
             )
+            is_timed |= found.chip == chip.name
             if (found.chip, found.engine, found.precision) != (chip.name, engine, precision):
                 borrowed.append(f"{operator} {precision} from {found.chip} {found.engine} {found.precision}")
         links: dict[str, dict[int, tuple[float, float]]] = {}
         for operation in ("all_reduce", "all_to_all"):
-            nearest = _nearest((one for one in calibration.links if one.operation == operation), chip, engine)
+            nearest = _nearest([one for one in calibration.links if one.operation == operation], chip, engine)
+            if not nearest:
+                raise BadInput(f"the calibration has no {operation}: calibrate with data that has one")
             links[operation] = {one.gpus: (one.t0_us / 1e6, one.link_share * chip.bytes_per_s_link) for one in nearest}
-            if nearest[0].chip != chip.name:
-                borrowed.append(f"{operation} from {nearest[0].chip}")
+            # Engines call the same library for all-to-alls; each has all-reduces of its own.
+            if nearest[0].chip != chip.name or (operation == "all_reduce" and nearest[0].engine != engine):
+                borrowed.append(f"{operation} from {nearest[0].chip} {nearest[0].engine}")
         fitted = _engine(calibration, chip, engine)
         if (fitted.generation, fitted.engine) != (chip.generation or chip.name, engine):
             borrowed.append(f"floor, interference and error band from {fitted.generation} {fitted.engine}")
-        return cls(kernels=kernels, links=links, engine=fitted, ttft=calibration.ttft, borrowed=tuple(borrowed))
+        return cls(
+            kernels=kernels,
+            links=links,
+            engine=fitted,
+            ttft=calibration.ttft,
+            borrowed=tuple(borrowed),
+            is_timed=is_timed,
+        )
 
 
 def _kernel(calibration: Calibration, operator: str, precision: str, chip: Chip, engine: str) -> KernelFit:
@@ -187,17 +203,16 @@ def _kernel(calibration: Calibration, operator: str, precision: str, chip: Chip,
     raise BadInput(f"the calibration has no {operator} kernel for {precision}: calibrate with data that has one")
 
 
-def _nearest(fits: Iterable[Any], chip: Chip, engine: str) -> Sequence[Any]:
+def _nearest(fits: Sequence[Any], chip: Chip, engine: str) -> Sequence[Any]:
     """The fits of the nearest chip and engine: this chip, its generation, then Hopper, the best measured."""
 
     def distance(one: Any) -> tuple[int, int]:
         same = 0 if one.chip == chip.name else 1 if one.generation == chip.generation else 2
         return same + (same == 2 and one.generation != "hopper"), int(one.engine != engine)
 
-    fits = list(fits)
-    least = min(map(distance, fits))
-    first = next(one for one in fits if distance(one) == least)
-    return [one for one in fits if (one.chip, one.engine) == (first.chip, first.engine)]
+    least = min(map(distance, fits), default=None)
+    first = next((one for one in fits if distance(one) == least), None)
+    return [one for one in fits if first is not None and (one.chip, one.engine) == (first.chip, first.engine)]
 
 
 def _engine(calibration: Calibration, chip: Chip, engine: str) -> EngineFit:
@@ -205,4 +220,6 @@ def _engine(calibration: Calibration, chip: Chip, engine: str) -> EngineFit:
         same = 0 if one.generation == (chip.generation or chip.name) else 1 if one.generation == "hopper" else 2
         return same, int(one.engine != engine)
 
+    if not calibration.engines:
+        raise BadInput("the calibration has no engines: calibrate with data that has end-to-end runs")
     return min(calibration.engines, key=distance)

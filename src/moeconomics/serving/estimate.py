@@ -21,6 +21,12 @@ from moeconomics.serving.served import CostModel, Served, cheapest
 from moeconomics.shapes import ModelShape, bytes_kv_per_token, bytes_weights
 from moeconomics.units import SECONDS_PER_HOUR, bytes_text
 
+# What no other cost model has a term for; to take it in silence would price something else.
+OPERATOR_ONLY = (
+    *("tp", "ep", "pp", "dp", "concurrency"),
+    *("engine", "mode", "prefix_hit", "router_skew", "calibration"),
+)
+
 
 class CostInputs(ServingInputs):
     """A serving question; `mode` auto takes the cheaper.
@@ -107,15 +113,15 @@ def cost(shape: ModelShape, **inputs: Any) -> Estimate:
 
 
 def _served(asked: CostInputs, deployment: Deployment, model: CostModel, shape: ModelShape) -> Served:
-    if not (asked.is_fixed or asked.concurrency):
+    if not isinstance(model, OperatorCost):
+        _refuse_operator_inputs(asked)
+    if not isinstance(model, OperatorCost) or not (asked.is_fixed or asked.concurrency):
         if asked.gpus is not None and asked.gpus > deployment.chip.link_domain:
             raise BadInput(
                 f"gpus {asked.gpus}: one link domain of {deployment.chip.name} joins {deployment.chip.link_domain}; "
                 f"give the layout with --tp, --ep, --pp, --dp"
             )
         return cheapest(model, shape, deployment.gpus if asked.gpus is None else (asked.gpus,))
-    if not isinstance(model, OperatorCost):
-        raise BadInput(f"cost model {asked.cost_model} takes no tp, ep, pp, dp or concurrency: use operator")
     layout = Layout(**{name: np.asarray(getattr(asked, name) or 1, dtype=float) for name in ("tp", "ep", "pp", "dp")})
     if not asked.is_fixed and asked.gpus is not None:
         layout = Layout(tp=np.asarray(float(asked.gpus)))
@@ -130,6 +136,13 @@ def _served(asked: CostInputs, deployment: Deployment, model: CostModel, shape: 
     queued = "what a replica holds: other requests wait" if most < asked.concurrency else "the concurrency given"
     possible = np.isfinite(served.usd_per_token_output)
     return replace(served, limited_by=np.where(possible, queued, served.limited_by))
+
+
+def _refuse_operator_inputs(asked: CostInputs) -> None:
+    unset = {name: CostInputs.model_fields[name].default for name in OPERATOR_ONLY}
+    unused = [name for name, value in unset.items() if getattr(asked, name) not in (value, "auto")]
+    if unused:
+        raise BadInput(f"cost model {asked.cost_model} takes no {', '.join(unused)}: leave it out, or use operator")
 
 
 def _estimate(
@@ -171,7 +184,7 @@ def _estimate(
         replicas=whole(served.replicas),
         prefill_workers_per_decode_worker=known(served.prefill_workers),
         kv_bytes_per_token=float(bytes_kv_per_token(shape, deployment.kv_precision)),
-        weights_gb=float(bytes_weights(shape, deployment.precision)) / 1e9,
+        weights_gb=_weights_gb(model, shape, deployment.precision),
         memory_gb=_memory_gb(model, shape, served),
         energy_wh_per_mtok_output=wh_per_mtok,
         kg_co2_per_mtok_output=None if grid is None or wh_per_mtok is None else wh_per_mtok / 1e3 * grid,
@@ -194,8 +207,22 @@ def _beyond_the_runs(model: CostModel, served: Served) -> Iterator[str]:
             f"extrapolated: {float(served.running):.0f} requests at once, where 95 % of the measured runs had {most:g} "
             f"at most; expect errors beyond the band"
         )
+    within, domain = served.tp * served.dp, model.deployment.chip.link_domain
+    if within > domain:
+        yield (
+            f"extrapolated: a stage of {float(within):g} GPUs leaves the link domain of {domain}; no measured run of "
+            f"such a layout was used"
+        )
     if model.deployment.mode == "disaggregated":
         yield "disaggregated pools are modelled; no measured run of them was used"
+
+
+def _weights_gb(model: CostModel, shape: ModelShape, precision: str) -> float:
+    """All weights; the operator model knows which of them a precision stores in which format."""
+    stored = bytes_weights(shape, precision)
+    if isinstance(model, OperatorCost):
+        stored = model.steady.bytes_weights(shape, Layout())
+    return float(stored) / 1e9
 
 
 def _memory_gb(model: CostModel, shape: ModelShape, served: Served) -> float | None:
@@ -217,10 +244,11 @@ def energy_wh_per_mtok(deployment: Deployment, served: Served, pue: float) -> fl
     watts = deployment.chip.watts_tdp
     if watts is None or not np.isfinite(served.utilisation):
         return None
-    power = watts * (0.3 + 0.7 * float(served.utilisation)) * pue * float(served.gpus)
-    tok_s = float(served.output_tok_s)
-    if deployment.traffic.requests_per_s is not None:
+    at_work, tok_s = deployment.traffic.utilisation, float(served.output_tok_s) * deployment.traffic.utilisation
+    if deployment.traffic.requests_per_s is not None:  # the load's own idleness is in the utilisation
+        at_work = 1.0
         tok_s = deployment.traffic.requests_per_s * deployment.traffic.output_tokens / float(served.replicas)
+    power = watts * (0.3 + 0.7 * float(served.utilisation) * at_work) * pue * float(served.gpus)
     return power / tok_s * 1e6 / SECONDS_PER_HOUR
 
 
@@ -247,6 +275,9 @@ def infeasible(served: Served, deployment: Deployment, what: str) -> Infeasible:
         f"GPUs, shorter requests or a smaller precision",
         "latency target": f"{what} misses {' and '.join(targets)} on {where} even at batch 1; relax the target or "
         f"choose a faster chip",
+        "the layout": f"{what} can not be split over {where} as tp {served.tp:g}, ep {served.ep:g}, pp {served.pp:g}, "
+        f"dp {served.dp:g}: tp must divide its attention heads, ep its routed experts; pp is at most its layers; dense "
+        f"models take no ep or dp, but more replicas",
         "heads per GPU": f"{what} can not be split over {where}: its attention heads are no multiple of the GPUs",
     }
     if binding.startswith(OUTSIDE):
@@ -289,13 +320,20 @@ def operator_provenance(model: OperatorCost) -> dict[str, str]:
     coefficients = model.steady.operators.coefficients
     fitted = coefficients.engine
     borrowed = "; ".join(coefficients.borrowed)
+    chip, engine = model.deployment.chip, model.deployment.engine
+    words = f"calibrated: sum over operators; kernels fitted to timings of {chip.name} under {engine}"
+    if not coefficients.is_timed:
+        words = f"modelled: sum over operators; no kernel of {chip.name} was timed, its peaks with others' coefficients"
+    band = "n/a: the calibration has no runs that were left out"
+    if fitted.tpot is not None:
+        own = (fitted.generation, fitted.engine) == (chip.generation or chip.name, engine)
+        band = (
+            f"measured: 5 to 95 % of {fitted.tpot.rows} runs on {fitted.generation} with {fitted.engine}, each of a "
+            f"family of models left out of the fit"
+        ) + ("" if own else f"; none of them on {chip.name} with {engine}, whose errors may be larger")
     return {
-        "serving": f"calibrated: sum over operators; kernels fitted to timings of {model.deployment.chip.name} under "
-        f"{model.deployment.engine}" + (f", but borrowed: {borrowed}" if borrowed else ""),
-        "error band": "n/a: the calibration has no runs that were left out"
-        if fitted.tpot is None
-        else f"measured: 5 to 95 % of {fitted.tpot.rows} runs on {fitted.generation} with {fitted.engine}, each of a "
-        "family of models left out of the fit",
+        "serving": words + (f", but borrowed: {borrowed}" if borrowed else ""),
+        "error band": band,
         "memory": "modelled: weights, KV cache, 4 GB of runtime and the workspace of one step",
         "energy": "assumed: 0.3 TDP idle, the rest by memory utilisation",
     }

@@ -21,6 +21,7 @@ from moeconomics.units import Array
 
 MAX_SEQUENCES = 1024  # of one attention rank: the largest default of max_num_seqs in vLLM and SGLang
 BISECTIONS = 24  # of ln(batch): 2^-24 of the range
+FEWEST_RUNNING = 1e-9  # requests at once, on average, of the smallest load
 
 # How the GPUs of a replica are used; the search takes the cheapest of those that fit.
 LAYOUTS: dict[str, Callable[[Array], Layout]] = {
@@ -88,21 +89,20 @@ class OperatorCost:
             tok_s = traffic.output_tokens / (prefill_s + traffic.output_tokens * decode_s / room)
         else:
             tok_s = room / tpot_s
-        replicas, running = self._load(shape, layout, room, tok_s, per_token)
+        prefilling, decoding, running = self._load(shape, layout, room, tok_s, prefill_s, per_token)
+        replicas = prefilling + decoding
         tpot_s = self._tpot_s(shape, layout, running, per_token)
         low_s, ttft_s, high_s = self._ttft_s(shape, layout, running, tpot_s, per_token)
         usd = self._usd_per_token(layout, tok_s, replicas)
         engine = self.steady.operators.coefficients.engine
         (low, high), (ttft_low, ttft_high) = (_ends(band) for band in (engine.tpot, engine.ttft))
         share = prefill_s / (prefill_s + traffic.output_tokens * decode_s / room)
-        ideal_s = (
-            self.steady.bytes_weights(shape, layout)
-            + room
-            / layout.dp
-            / layout.pp
-            * self.steady.bytes_request(shape, layout, traffic.kv_tokens_mean)
-            * layout.pp
-        ) / chip.bytes_per_s_memory
+        workers = share / (1 - share) if traffic.requests_per_s is None else prefilling / decoding
+        # While a request gets a token, each of pp groups streams the weights of its stage; no request, no step.
+        stepping = np.maximum(running, 1.0)
+        weights = self.steady.bytes_weights(shape, layout) * np.minimum(layout.pp, stepping)
+        cache = stepping / layout.dp * self.steady.bytes_request(shape, layout, traffic.kv_tokens_mean)
+        ideal_s = (weights + cache) / chip.bytes_per_s_memory
 
         def known(values: Array) -> Array:
             return np.where(served, values, np.nan)
@@ -126,12 +126,12 @@ class OperatorCost:
             ttft_low_s=known(np.minimum(low_s, ttft_s * ttft_low)),
             ttft_high_s=known(np.maximum(high_s, ttft_s * ttft_high)),
             prefill_share=known(share),
-            prefill_workers=known(share / (1 - share)) if self.deployment.mode == "disaggregated" else np.nan,
-            utilisation=known(np.minimum(ideal_s / tpot_s, 1.0)),
+            prefill_workers=known(workers) if self.deployment.mode == "disaggregated" else np.nan,
+            utilisation=known(np.minimum(ideal_s / tpot_s, 1.0) * np.minimum(running, 1.0)),
             replicas=known(replicas),
             bytes_missing=np.maximum(missing, 0.0) * layout.gpus,
             limited_by=np.select(
-                [~divides, ~fits, ~in_time], ["heads per GPU", "memory", "latency target"], "the batch given"
+                [~divides, ~fits, ~in_time], ["the layout", "memory", "latency target"], "the batch given"
             ),
         )
 
@@ -146,8 +146,7 @@ class OperatorCost:
     def _prefill_gpu_s(self, per_token: Array) -> Array:
         """Seconds of a replica that one request's prompt takes."""
         fitted = self.steady.operators.coefficients.engine
-        prompt = (1 - self.deployment.prefix_hit) * self.deployment.traffic.input_tokens
-        return fitted.residual * fitted.interference * prompt * per_token
+        return fitted.residual * fitted.interference * self.steady.prompt_computed() * per_token
 
     def _ttft_s(
         self, shape: ModelShape, layout: Layout, batch: Array, tpot_s: Array, per_token: Array
@@ -177,19 +176,27 @@ class OperatorCost:
         return np.where(too_slow(most), bisect(too_slow, np.ones_like(most), most), most)
 
     def _load(
-        self, shape: ModelShape, layout: Layout, room: Array, tok_s: Array, per_token: Array
-    ) -> tuple[Array, Array]:
-        """Whole replicas for the offered load (NaN when saturated) and the requests that run on each."""
+        self, shape: ModelShape, layout: Layout, room: Array, tok_s: Array, prefill_s: Array, per_token: Array
+    ) -> tuple[Array, Array, Array]:
+        """Whole replicas for the offered load (NaN when saturated) and the requests that run on each that decodes.
+
+        The first are the workers that only prefill, when disaggregated, the second all others.
+        """
         traffic = self.deployment.traffic
         if traffic.requests_per_s is None:
-            return np.full(np.shape(tok_s), np.nan), room
+            return np.zeros(()), np.full(np.shape(tok_s), np.nan), room
         offered = traffic.requests_per_s * traffic.output_tokens
-        replicas = np.ceil(offered / (tok_s * traffic.utilisation))
+        if self.deployment.mode == "disaggregated":
+            full_tok_s = room / self._decode_only_s(shape, layout, room)
+            prefilling = np.ceil(traffic.requests_per_s * prefill_s / traffic.utilisation)
+        else:
+            full_tok_s, prefilling = tok_s, np.zeros(())
+        decoding = np.ceil(offered / (full_tok_s * traffic.utilisation))
 
         def too_many(batch: Array) -> Array:
-            return batch / self._tpot_s(shape, layout, batch, per_token) > offered / replicas
+            return batch / self._tpot_s(shape, layout, batch, per_token) > offered / decoding
 
-        return replicas, bisect(too_many, np.full_like(room, 1e-3), room)
+        return prefilling, decoding, bisect(too_many, np.full_like(room, FEWEST_RUNNING), room)
 
     def _usd_per_token(self, layout: Layout, tok_s: Array, replicas: Array) -> Array:
         """G·C0/T when saturated; whole replicas at the offered load when there is one."""

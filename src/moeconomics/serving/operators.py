@@ -40,7 +40,7 @@ class Operators:
 
         With pp stages, pp groups of batch/pp sequences are in flight; a step is one group's way through all of them.
         """
-        tokens = batch / layout.pp
+        tokens = np.maximum(batch / layout.pp, 1.0)  # a step of a stage has a request, or there is no step
         rows = np.maximum(tokens / layout.dp, 1.0)
         cached = _cached_tokens(shape, context)
         linear, state = shape.n_linear_layers, shape.linear_attention
@@ -53,11 +53,13 @@ class Operators:
         )
         return times
 
-    def prefill(self, shape: ModelShape, layout: Layout, tokens: Array, prompt_len: Array) -> Times:
-        """One pass over `tokens` prompt tokens of each attention rank, of prompts of `prompt_len` tokens."""
+    def prefill(
+        self, shape: ModelShape, layout: Layout, tokens: Array, prompt_len: Array, cached_len: Array = 0.0
+    ) -> Times:
+        """One pass over `tokens` prompt tokens of each attention rank, of `prompt_len` tokens after `cached_len`."""
         rows = np.maximum(tokens, 1.0)
         times = self._matrices(shape, layout, rows, rows * layout.dp, rows / prompt_len)
-        seen = _cached_tokens(shape, prompt_len / 2)  # a causal token sees half of its prompt
+        seen = _cached_tokens(shape, cached_len + prompt_len / 2)  # a causal token sees half of its prompt
         linear = shape.n_linear_layers
         written = (shape.n_layers - linear) * shape.attention.kv_elements() * kv_share(shape, layout)
         scores = shape.attention.score_flops(seen, cached=False) + linear * shape.linear_attention.token_flops()
@@ -88,13 +90,16 @@ class Operators:
         shared = moe * self._ffn(d, shape.n_shared_experts * np.asarray(shape.d_shared), layout, rows)
         logits = last * shape.vocab_size / tp * BYTES_PER_LOGIT
         head = head_params(shape) / tp
+        # Experts that are split over the attention ranks and not spread see the tokens of all of them.
+        split = (np.asarray(layout.dp) > 1) & (np.asarray(layout.ep) == 1)
+        gathered = split * self._all_reduce(rows * layout.dp * d * BYTES_PER_ACTIVATION, layout.gpus_of_stage)
         return {
             "attention_projections": (layers - linear) * softmax + linear * gated_delta,
             "dense_ffn": dense,
             "router": moe * self._gemm(d * shape.n_experts, rows, "bf16"),
             "experts": moe * self._experts(shape, layout, tokens),
             "shared_experts": shared,
-            "all_reduce": 2 * layers * self._all_reduce(rows * d * BYTES_PER_ACTIVATION, tp),
+            "all_reduce": 2 * layers * self._all_reduce(rows * d * BYTES_PER_ACTIVATION, tp) + moe * gathered,
             "all_to_all": moe * self._all_to_all(shape, layout, rows),
             "pipeline": self._sends(rows * d * BYTES_PER_ACTIVATION, layout),
             "head": self._gemm(head, np.maximum(last, 1.0), "bf16"),
@@ -129,29 +134,37 @@ class Operators:
         )
 
     def _all_reduce(self, bytes_each_gpu: Array, tp: Array) -> Array:
-        """Of one activation among tp GPUs, by the table of the nearest measured number of GPUs."""
+        """Of one activation among tp GPUs, by the table of the nearest measured number of GPUs.
+
+        Beyond a link domain no faster than the network between domains.
+        """
         table = self.coefficients.links["all_reduce"]
         sizes = np.array(sorted(table))
         nearest = np.argmin(np.abs(np.log(np.asarray(tp, dtype=float)[..., None] / sizes)), axis=-1)
         t0_s = np.array([table[size][0] for size in sizes])[nearest]
-        bytes_per_s = np.array([table[size][1] for size in sizes])[nearest]
+        bytes_per_s = self._at_most_network(np.array([table[size][1] for size in sizes])[nearest], tp)
         return np.where(np.asarray(tp) > 1, t0_s + bytes_each_gpu / bytes_per_s, 0.0)
 
     def _all_to_all(self, shape: ModelShape, layout: Layout, rows: Array) -> Array:
         """Dispatch of a rank's tokens to their experts and back; attention that is not copied needs none."""
         [(t0_s, link)] = self.coefficients.links["all_to_all"].values()
-        bytes_per_s: Array = link
         sent = rows * shape.top_k * np.asarray(shape.d_model, dtype=float) * (1 - 1 / np.asarray(layout.ep))
-        far = np.asarray(layout.gpus_of_stage) > self.chip.link_domain
-        if self.chip.bytes_per_s_scaleout is not None:
-            bytes_per_s = np.where(far, np.minimum(bytes_per_s, self.chip.bytes_per_s_scaleout), bytes_per_s)
+        bytes_per_s = self._at_most_network(np.asarray(link), layout.gpus_of_stage)
         seconds = 2 * t0_s + sent * (BYTES_DISPATCHED + BYTES_PER_ACTIVATION) / bytes_per_s
         return np.where((np.asarray(layout.dp) > 1) & (np.asarray(layout.ep) > 1), seconds, 0.0)
 
     def _sends(self, bytes_sent: Array, layout: Layout) -> Array:
         """Activations from stage to stage."""
         t0_s, _ = self.coefficients.links["all_reduce"][min(self.coefficients.links["all_reduce"])]
-        return (np.asarray(layout.pp) - 1) * (t0_s + bytes_sent / self.chip.bytes_per_s_link)
+        bytes_per_s = self._at_most_network(np.asarray(self.chip.bytes_per_s_link), layout.gpus)
+        return (np.asarray(layout.pp) - 1) * (t0_s + bytes_sent / bytes_per_s)
+
+    def _at_most_network(self, bytes_per_s: Array, gpus: Array) -> Array:
+        """A link's rate among `gpus` GPUs: that of the network where they are more than one link domain joins."""
+        network = self.chip.bytes_per_s_scaleout
+        if network is None:
+            return bytes_per_s
+        return np.where(np.asarray(gpus) > self.chip.link_domain, np.minimum(bytes_per_s, network), bytes_per_s)
 
 
 def kv_share(shape: ModelShape, layout: Layout) -> Array:

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
-from moeconomics.errors import BadInput, MoeconomicsError
+from moeconomics.errors import BadInput, MoeconomicsError, invalid
 from moeconomics.hardware import Traffic, get_chip
 from moeconomics.serving.coefficients import Calibration, Coefficients, shipped
 from moeconomics.serving.deployment import Deployment
@@ -26,6 +27,7 @@ from moeconomics.shapes.huggingface import from_hf
 
 SHARED = ("model", "hardware", "precision", "engine", "input_len", "output_len")
 DEGREES = ("tp", "ep", "pp", "dp")
+NUMBERS = ("input_len", "output_len", *DEGREES, "concurrency_or_batch")
 COLUMNS = (*SHARED, "n_gpus", *DEGREES, "concurrency_or_batch")
 
 Floats = NDArray[np.float64]
@@ -58,8 +60,12 @@ def groups(
     `model_of` gives a model by name, or raises `MoeconomicsError`.
     """
     found: list[RowGroup] = []
-    reasons: dict[int, str] = {}
-    for key, rows in table.with_row_index("row").group_by(SHARED, maintain_order=True):
+    # Only what is read here: a table may have columns of any other name.
+    known = table.select(*COLUMNS, *(["mode"] if "mode" in table.columns else []))
+    numbers = known.with_columns(pl.col(NUMBERS).cast(pl.Float64, strict=False))
+    reasons = dict(_no_numbers(known, numbers))
+    answerable = numbers.with_row_index("row").filter(~pl.col("row").is_in(list(reasons)))
+    for key, rows in answerable.group_by(SHARED, maintain_order=True):
         index = rows["row"].to_numpy().astype(np.int64)
         try:
             group = _group(index, rows, model_of, calibration, *key)
@@ -75,12 +81,21 @@ def groups(
     return found, reasons
 
 
+def _no_numbers(given: pl.DataFrame, read: pl.DataFrame) -> Iterator[tuple[int, str]]:
+    """Rows with words or negative numbers where counts belong. (A degree of 0 is some tables' word for none.)"""
+    for name in NUMBERS:
+        is_count = (read[name] >= 0).fill_null(value=False) & read[name].is_not_nan().fill_null(value=False)
+        wrong = (given[name].is_not_null() & ~is_count).arg_true()
+        for row in wrong.to_list():
+            yield row, f"{name} {given[name][row]!r} is no number from 0 up"
+
+
 def _group(
     index: NDArray[np.int64], rows: pl.DataFrame, model_of: Callable[[str], Model], calibration: Calibration, *key: Any
 ) -> RowGroup:
     model, hardware, precision, engine, input_len, output_len = key
     for name, value in zip(SHARED, key, strict=True):
-        if value is None or value == "unstated":
+        if value is None or not str(value).strip() or value == "unstated":
             raise BadInput(f"{name} is not given")
     shape, published = model_of(str(model))
     chip = get_chip(str(hardware))
@@ -88,10 +103,14 @@ def _group(
     stored = {"fp16": "bf16"}.get(stored, stored)  # of one size and rate
     if stored == "fp4":  # the data's name for whichever 4-bit float the chip and the model's publisher use
         stored = "nvfp4" if "fp4" in chip.flops_per_s and published != "mxfp4" else "mxfp4"
+    try:
+        traffic = Traffic(name="row", input_tokens=input_len, output_tokens=output_len, source="the row")
+    except ValidationError as error:
+        raise invalid("the row", error) from error
     deployment = Deployment(
         chip=chip,
         usd_per_gpu_hour=1.0,
-        traffic=Traffic(name="row", input_tokens=input_len, output_tokens=output_len, source="the row"),
+        traffic=traffic,
         precision=stored,
         gpus=(1,),
         engine=str(engine),
@@ -103,21 +122,23 @@ def _group(
         shape=shape,
         steady=Steady(operators=operators, deployment=deployment),
         layout=_layout(rows, chip.link_domain),
-        concurrency=rows["concurrency_or_batch"].cast(pl.Float64).to_numpy(),
+        concurrency=rows["concurrency_or_batch"].to_numpy(),
     )
 
 
 def _layout(rows: pl.DataFrame, link_domain: int) -> Layout:
-    """The degrees of each row; unstated ones are 1.
+    """The degrees of each row; an unstated tp takes the GPUs that the other degrees leave, all else unstated is 1.
 
     Some published rows give tp (or dp) as its product with ep, as if the GPUs of an expert-parallel group were new
     ones: tp 64 with ep 8 for 8 GPUs. They are read as what can exist: no tensor parallelism beyond a link domain, no
-    more expert ranks than GPUs.
+    more expert ranks than GPUs. (dp 16 with ep 16 is no such product: 16 ranks do not fit on one GPU.)
     """
-    tp, ep, pp, dp = (rows[name].cast(pl.Float64).fill_null(1.0).to_numpy().clip(min=1.0) for name in DEGREES)
-    doubled_tp = (tp > link_domain) & (ep > 1) & (tp / ep <= link_domain)
+    ep, pp, dp = (rows[name].fill_null(1.0).to_numpy().clip(min=1.0) for name in DEGREES[1:])
+    left = rows["n_gpus"].cast(pl.Float64, strict=False).fill_null(1.0) / (pp * dp)
+    tp = rows["tp"].fill_null(left).to_numpy().clip(min=1.0)
+    doubled_tp = (tp > link_domain) & (tp / ep <= link_domain) & (tp / ep >= ep)
     tp = np.where(doubled_tp, tp / ep, tp)
-    doubled_dp = (tp * dp > link_domain) & (tp * dp / ep <= link_domain) & (dp >= ep)
+    doubled_dp = (tp * dp > link_domain) & (tp * dp / ep <= link_domain) & (tp * dp / ep >= ep) & (dp >= ep)
     dp = np.where(doubled_dp, dp / ep, dp)
     both = (ep > 1) & (tp == dp) & (ep == tp * dp) & (tp * dp > link_domain)
     tp = np.where(both, 1.0, tp)
@@ -127,16 +148,26 @@ def _layout(rows: pl.DataFrame, link_domain: int) -> Layout:
 
 def _refusals(group: RowGroup, rows: pl.DataFrame) -> Iterator[tuple[int, str]]:
     """Places in the group that have no answer, and why."""
-    free = group.steady.batch_by_memory(group.shape, group.layout)
-    heads = np.asarray(group.shape.attention.n_heads)
-    for place, degree in enumerate(np.broadcast_to(group.layout.tp, free.shape)):
-        if not np.isfinite(group.concurrency[place]) or group.concurrency[place] < 1:
+    shape, layout = group.shape, group.layout
+    free = group.steady.batch_by_memory(shape, layout)
+    heads, experts = int(shape.attention.n_heads), int(shape.n_experts)
+    degrees = np.stack([np.asarray(getattr(layout, name)) for name in DEGREES], axis=-1)
+    disaggregated = rows["mode"].cast(pl.String).to_list() if "mode" in rows.columns else [None] * len(free)
+    for place, (tp, ep, pp, dp) in enumerate(degrees.tolist()):
+        concurrency = group.concurrency[place]
+        if not np.isfinite(concurrency) or concurrency < 1:
             yield place, "concurrency_or_batch is not given"
-        elif heads % degree:
-            yield place, f"{heads} attention heads can not be split over tp {degree:g}"
+        elif not all(float(degree).is_integer() for degree in (tp, ep, pp, dp)):
+            yield place, f"tp {tp:g}, ep {ep:g}, pp {pp:g}, dp {dp:g} are not whole numbers of GPUs"
+        elif heads % tp:
+            yield place, f"{heads} attention heads can not be split over tp {tp:g}"
+        elif pp > shape.n_layers:
+            yield place, f"{shape.n_layers} layers can not be split over pp {pp:g}"
+        elif experts > 1 and (experts % ep or tp * dp % ep):
+            yield place, f"{experts} experts on {tp * dp:g} GPUs can not be split over ep {ep:g}"
         elif free[place] < 1:
             yield place, f"does not fit into {group.steady.deployment.chip.name} with this layout"
-        elif rows["mode"][place] == "disagg" if "mode" in rows.columns else False:
+        elif disaggregated[place] == "disagg":
             yield place, "disaggregated rows do not state their workers' layouts"
 
 

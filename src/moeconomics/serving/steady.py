@@ -40,16 +40,17 @@ class Steady:
 
     def prefill_s_per_token(self, shape: ModelShape, layout: Layout) -> Array:
         """Kernel seconds of prefill per prompt token of a replica, its dp ranks and pp stages at work together."""
-        prompt = self._prompt_computed()
+        prompt = self.prompt_computed()
         tokens = float(np.clip(prompt, SMALLEST_PASS, MAX_TOKENS_PER_STEP))
-        total: Array = sum(self.operators.prefill(shape, layout, tokens, prompt).values())
+        cached = max(self.deployment.traffic.input_tokens - prompt, 0.0)
+        total: Array = sum(self.operators.prefill(shape, layout, tokens, prompt, cached).values())
         return total / (tokens * layout.dp * layout.pp)
 
     def tpot_s(self, shape: ModelShape, layout: Layout, batch: Array, prefill_s_per_token: Array) -> Array:
         """Mean seconds between two tokens of a request while `batch` are running; interference included."""
         fitted = self.operators.coefficients.engine
         traffic = self.deployment.traffic
-        inserted = batch / traffic.output_tokens * self._prompt_computed() * prefill_s_per_token
+        inserted = batch / traffic.output_tokens * self.prompt_computed() * prefill_s_per_token
         floor_us = (
             fitted.floor_us_per_layer * np.asarray(shape.n_layers)
             + fitted.host_us_per_step
@@ -69,7 +70,7 @@ class Steady:
         """
         fitted, traffic = self.operators.coefficients.ttft, self.deployment.traffic
         servers = layout.dp * np.asarray(layout.pp)
-        prompt_s = self._prompt_computed() * prefill_s_per_token * servers
+        prompt_s = self.prompt_computed() * prefill_s_per_token * servers
         low = fitted.overhead_ms / 1e3 + fitted.prompt * prompt_s + tpot_s / 2
         ahead = batch / servers / 2
         if traffic.requests_per_s is None:
@@ -105,6 +106,6 @@ class Steady:
         fits = free >= self.bytes_request(shape, layout, traffic.kv_tokens_max)
         return np.where(fits, layout.dp * free / self.bytes_request(shape, layout, traffic.kv_tokens_mean), 0.0)
 
-    def _prompt_computed(self) -> float:
+    def prompt_computed(self) -> float:
         """Prompt tokens that the prefix cache does not hold; at least one is computed."""
         return max((1 - self.deployment.prefix_hit) * self.deployment.traffic.input_tokens, 1.0)
