@@ -92,7 +92,7 @@ def decode_flops(shape: ModelShape, context: Array) -> Array:
 
 
 def bytes_weights(shape: ModelShape, dtype: str) -> Array:
-    """Bytes of all parameters stored as `dtype` (block scales not counted)."""
+    """Bytes of all parameters stored as `dtype`, the block scales of 4-bit floats included."""
     return counts(shape).n_total * BYTES_PER_ELEMENT[dtype]
 
 
