@@ -15,7 +15,7 @@ from moeconomics.shapes import get_architecture, relaxed
 from moeconomics.units import Array
 
 AGREES, DIFFERS, UNDECIDED = "agrees", "differs", "can not be decided"
-FARTHEST = 2.0  # decades outside a law's data; the paper's own over-trained models lie 1.7 beyond its tokens
+FARTHEST = 2.0  # decades outside a law's data; the paper's own over-trained models lie 1.9 beyond its tokens
 SURE = 0.95  # share of a law's draws that must say the same
 
 Advance = Callable[[float, float, str], None]

@@ -38,7 +38,9 @@ class Setting(Protocol):
         """The range of sizes that is searched."""
         ...
 
-    def variables(self, names: tuple[str, ...], size: Array, experts: Array, tokens: Array, count: str) -> Mapping:  # type: ignore[type-arg]
+    def variables(
+        self, names: tuple[str, ...], size: Array, experts: Array, tokens: Array, count: str
+    ) -> Mapping[str, Array]:
         """The law's variables `names` under the convention `count`."""
         ...
 

@@ -123,8 +123,8 @@ def markdown(findings: Sequence[Finding]) -> str:
         "",
         f"- **laws** that have experts and tokens: {', '.join(_laws(findings, dense=False))};",
         f"  for dense models also {', '.join(_laws(findings, dense=True))}.",
-        f"  A law more than {FARTHEST:g} decades outside its data (`cpu-study`), or without a variable for what is asked,",
-        "  says nothing;",
+        f"  A law more than {FARTHEST:g} decades outside its data (`cpu-study`), or with no variable for the question,",
+        "  says nothing. Granularity is not asked: no law here has it together with experts and tokens;",
         "- **cost models**: "
         + "; ".join(dict.fromkeys(one.setting for one in findings if one.setting is not None))
         + "\n  (`size` is the paper's abstract setting, the others price its architecture for ShareGPT traffic on up "
