@@ -37,6 +37,7 @@ def test_cost_prints_each_estimate_with_its_band_and_source(run):
     ("words", "code", "message"),
     [
         (["cost"], 2, "give MODEL"),
+        (["cost", "mixtral-8x7b", "-o", "x.csv"], 2, "belong to --batch-file"),
         (["cost", "mixtral-8x7b", "--batch-file", "x.csv"], 2, "takes its models from the table"),
         (["cost", "mixtral-8x7b", "--mode", "both"], 2, "mode"),
         (["cost", "mixtral-8x7b", "--engine", "vlm"], 2, "unknown engine"),

@@ -93,6 +93,8 @@ def cost(
         ok = answered.filter(pl.col("pred_status") == "ok").height
         say(f"Answered {ok} of {answered.height} rows in {output}; pred_status says why the others have no answer.")
         return
+    if output is not None or model_dir is not None:
+        raise BadInput("-o and --model-dir belong to --batch-file; a page of one model is --report FILE.html")
     if model is None:
         raise BadInput("give MODEL (a config.json, its folder or a public model) or --batch-file ROWS.csv")
     shape = options.load_model(model)
