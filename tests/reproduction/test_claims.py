@@ -144,6 +144,13 @@ def test_a_dense_law_answers_for_dense_models(findings):
     assert found(findings, "dense-optimum-small", law="chinchilla2022").ours[0] == pytest.approx(2.56e9, rel=0.01)
 
 
+def test_an_unknown_range_is_said(findings):
+    """Abnar et al. state no sizes and tokens: no distance is not "inside"."""
+    assert found(findings, "cost-8-over-4", law="abnar2025").unknown_domain == ("n_total", "tokens")
+    assert found(findings, "cost-8-over-4").unknown_domain == ()
+    assert found(findings, "cost-8-over-4").extrapolation["tokens"] > 1
+
+
 def test_what_costs_as_its_size_does_not_know_its_chip(findings):
     slope = [one for one in findings if one.claim.name == "cost-linear-in-size"]
     assert [one.setting for one in slope] == ["size", H100.name]

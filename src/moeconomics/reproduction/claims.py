@@ -171,7 +171,7 @@ CLAIMS = (
         name="about-half-or-less", low=None, high=0.52, unit="share", where="§1",
         budgets=FIG5,
         text="the dearer of the two: over-trained 8- and 16-expert models at the loss of the loss-optimal 4-expert one "
-        "cost 47.0 to 52.0 % of it, here read as at most that",
+        "cost 47.0 to 52.0 % of it, read as at most that (a one-sided reading, added once the two-sided had been seen)",
         measure=lambda q: np.maximum(_cost_at_loss(8, 4)(q), _cost_at_loss(16, 4)(q)),
     ),
     Claim(

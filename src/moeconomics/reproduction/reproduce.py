@@ -27,7 +27,7 @@ class Finding:
 
     `ours_interval`: 90 % of the law's draws, None where it has none. `law` is None where no loss enters, `setting`
     where no serving cost does, `count` where no FLOPs do or there is no answer. `extrapolation`: variable → decades
-    outside the law's data.
+    outside the law's data; `unknown_domain`: variables whose range in the data is not known.
     """
 
     claim: Claim
@@ -39,6 +39,7 @@ class Finding:
     ours: tuple[float, float] | None = None
     ours_interval: tuple[float, float] | None = None
     extrapolation: dict[str, float] | None = None
+    unknown_domain: tuple[str, ...] = ()
 
     @property
     def ours_text(self) -> str:
@@ -66,6 +67,7 @@ class Finding:
             "verdict": self.verdict,
             "reason": self.reason,
             "extrapolation_log10": self.extrapolation,
+            "unknown_domain": list(self.unknown_domain),
         }
 
 
@@ -128,6 +130,9 @@ def _judge(claim: Claim, question: Question, far: dict[str, float]) -> Finding:
         verdict=UNDECIDED,
         reason="no model of the searched sizes reaches that loss or cost and can be served",
         extrapolation=far,
+        unknown_domain=()
+        if claim.lawless
+        else tuple(name for name in question.law.variables if name not in question.law.domain),
     )
     worst = max(far.items(), key=lambda one: one[1], default=("", 0.0))
     if worst[1] > FARTHEST:

@@ -133,7 +133,8 @@ def markdown(findings: Sequence[Finding]) -> str:
         "",
         "A number agrees when it lies within the stated range, widened by the tolerance, at every stated budget; "
         f"with a law's\ndraws {100 * SURE:.0f} % of them must say so. `yun2024-reconstructed` is in the JSON but not "
-        "counted here: it was made\nfrom these numbers.",
+        "counted here: it was made\nfrom these numbers. The 2 decades are a choice: with 1 decade only\n"
+        "`abnar2025` would answer, whose data's sizes and tokens are not known.",
         "",
         "| claim | paper | tolerance | ours | agree | differ | can not be decided | standing |",
         "|---|---|---|---|---|---|---|---|",
