@@ -72,10 +72,10 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(NEXT_S if number else 0)
             self._send({"choices": [{"text": "x"}]})
         self._send({"choices": [], "usage": {"completion_tokens": tokens}})
+        with self.server.lock:  # before the client can know of the end and send the next request
+            self.server.at_once -= 1
         self._chunk(b"data: [DONE]\n\n")
         self._chunk(b"")
-        with self.server.lock:
-            self.server.at_once -= 1
 
     def _send(self, event):
         self._chunk(b"data: " + json.dumps(event).encode() + b"\n\n")
