@@ -1,8 +1,10 @@
 """What tests of every room share."""
 
+import importlib.util
 import os
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -58,3 +60,29 @@ def calibrated(shared_folder: Path):
     from moeconomics.calibration import calibrate
 
     return calibrate(shared_folder / "data" / "serving")
+
+
+@pytest.fixture
+def vllm() -> str:
+    """Python of the environment that `make vllm-env` makes. CI has it and must use it."""
+    python = Path(os.environ.get("MOECONOMICS_VLLM", Path(__file__).parents[1] / ".venv-vllm/bin/python"))
+    if not python.exists():
+        reason = f"no vLLM at {python}: make vllm-env"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return str(python)
+
+
+@pytest.fixture(scope="session")
+def study_report():
+    """Load the module that writes the page of a folder of studies/."""
+
+    def load(study: str) -> ModuleType:
+        path = Path(__file__).parents[1] / "studies" / study / "report.py"
+        spec = importlib.util.spec_from_file_location(f"report of {study}", path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load

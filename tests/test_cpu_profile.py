@@ -1,6 +1,5 @@
 """The study of vLLM on a CPU: its page is what its code makes of its table; half of it predicts the other half."""
 
-import importlib.util
 from pathlib import Path
 
 import pytest
@@ -12,11 +11,8 @@ STUDY = Path(__file__).parents[1] / "studies" / "cpu-vllm-profile"
 
 
 @pytest.fixture(scope="module")
-def report():
-    spec = importlib.util.spec_from_file_location("report", STUDY / "report.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def report(study_report):
+    return study_report("cpu-vllm-profile")
 
 
 def test_half_of_the_models_predict_the_other_half_within_the_target(report):

@@ -1,6 +1,5 @@
 """The CPU study: its table is sound, its page and its law are what the code makes of it."""
 
-import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -32,10 +31,8 @@ def test_tokens_do_not_repeat_and_more_of_them_lower_the_loss(runs):
         assert trunk.sort("tokens")["loss"].is_sorted(descending=True)
 
 
-def test_the_measured_part_of_the_page_is_the_codes(runs):
-    found = importlib.util.spec_from_file_location("report", STUDY / "report.py")
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
+def test_the_measured_part_of_the_page_is_the_codes(runs, study_report):
+    module = study_report("cpu-python-stdlib")
     page = (STUDY / "README.md").read_text(encoding="utf-8")
     assert "".join(module.losses_section(runs)) in page
     assert module.tuning() in page

@@ -1,6 +1,5 @@
 """studies/yun2024-reconstruction: its page and law are the code's, and the law gives what the paper states."""
 
-import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +11,8 @@ STUDY = Path(__file__).parents[2] / "studies" / "yun2024-reconstruction"
 
 
 @pytest.fixture(scope="module")
-def report():
-    found = importlib.util.spec_from_file_location("reconstruction_report", STUDY / "report.py")
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
-    return module
+def report(study_report):
+    return study_report("yun2024-reconstruction")
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,7 @@
 """What was trained is what transformers and vLLM serve, and a difference is found."""
 
 import json
-import os
 import sys
-from pathlib import Path
 
 import pytest
 import test_train
@@ -31,18 +29,6 @@ def trained(text, folder, **changes):
     spec = spec_of(text, **changes)
     train(spec, folder)
     return folder / spec.run_id
-
-
-@pytest.fixture
-def vllm():
-    """Python of the environment that `make vllm-env` makes. CI has it and must use it."""
-    python = Path(os.environ.get("MOECONOMICS_VLLM", Path(__file__).parents[2] / ".venv-vllm/bin/python"))
-    if not python.exists():
-        reason = f"no vLLM at {python}: make vllm-env"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return str(python)
 
 
 @pytest.mark.parametrize("changes", ARCHITECTURES.values(), ids=ARCHITECTURES)

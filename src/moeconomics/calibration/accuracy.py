@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from moeconomics.calibration.engine_fits import Observed, left_out
 from moeconomics.serving.coefficients import Calibration
-from moeconomics.serving.operator_cost import MAX_SEQUENCES
+from moeconomics.serving.operator_cost import engine_limit
 from moeconomics.serving.rows import answer_table, groups, named_model
 
 Floats = NDArray[np.float64]
@@ -26,9 +26,8 @@ ENVELOPES = {  # tables of throughput at full load, tuned by the vendors
 PEERS = "NVIDIA AIConfigurator 0.12.0: TPOT median 20 %, mean 42 %; throughput median 23 %; TTFT median 57 %."
 
 
-def scores(rows: Observed) -> dict[str, Score]:
-    """Errors |predicted/measured − 1| of TPOT, output throughput and TTFT with the row's family left out."""
-    tpot, ttft = left_out(rows)
+def scores(rows: Observed, tpot: Floats, ttft: Floats) -> dict[str, Score]:
+    """Errors |predicted/measured − 1| of TPOT, output throughput and TTFT, predicted as `left_out` does."""
     tok_s = rows.running * rows.output_len / (ttft + tpot * (rows.output_len - 1))
     return {
         "tpot": _score(tpot / rows.tpot_s),
@@ -202,7 +201,7 @@ def saturated_ratio(path: Path, calibration: Calibration) -> tuple[Floats, int]:
     measured = table["output_tok_s_total"].cast(pl.Float64).to_numpy()
     for group in found:
         steady = group.steady
-        batch = np.minimum(steady.batch_by_memory(group.shape, group.layout), MAX_SEQUENCES * group.layout.dp)
+        batch = np.minimum(steady.batch_by_memory(group.shape, group.layout), engine_limit(group.layout))
         per_token = steady.prefill_s_per_token(group.shape, group.layout)
         tok_s = batch / steady.tpot_s(group.shape, group.layout, batch, per_token)
         ratios.append(measured[group.index] / tok_s)

@@ -4,7 +4,7 @@ from datetime import date
 from pathlib import Path
 
 from moeconomics.calibration.accuracy import scores
-from moeconomics.calibration.engine_fits import Observed, engine_fits, fit_ttft, observe
+from moeconomics.calibration.engine_fits import Observed, engine_fits, fit_ttft, left_out, observe
 from moeconomics.calibration.kernel_fits import fit_kernels, fit_links
 from moeconomics.serving.coefficients import Calibration, EngineFit, TtftFit
 
@@ -43,5 +43,10 @@ def calibrate(folder: Path) -> tuple[Calibration, Observed, dict[str, int]]:
         scores={},
     )
     rows, dropped = observe(folder / END_TO_END, kernels)
-    fitted = {"engines": engine_fits(rows), "ttft": fit_ttft(rows), "scores": scores(rows)}
+    tpot, ttft = left_out(rows)
+    fitted = {
+        "engines": engine_fits(rows, tpot, ttft),
+        "ttft": fit_ttft(rows),
+        "scores": scores(rows, tpot, ttft),
+    }
     return kernels.model_copy(update=fitted), rows, dropped

@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from moeconomics.calibration.kernel_fits import read_table
+from moeconomics.calibration.kernel_fits import read_table, rounded
 from moeconomics.errors import BadInput
 from moeconomics.serving.coefficients import Band, Calibration, EngineFit, TtftFit
 from moeconomics.serving.rows import check_columns, groups, named_model
@@ -189,7 +189,7 @@ def fit_ttft(rows: Observed) -> TtftFit:
 
     overhead_s, prompt, burst = np.exp(least_squares(log_error, np.log([0.05, 2.0, 0.3]), loss="soft_l1").x)
     return TtftFit(
-        overhead_ms=_round(overhead_s * 1e3), prompt=_round(prompt), burst=_round(burst), rows=len(rows.ttft_s)
+        overhead_ms=rounded(overhead_s * 1e3), prompt=rounded(prompt), burst=rounded(burst), rows=len(rows.ttft_s)
     )
 
 
@@ -213,10 +213,9 @@ def left_out(rows: Observed) -> tuple[Floats, Floats]:
     return tpot, ttft
 
 
-def engine_fits(rows: Observed) -> tuple[EngineFit, ...]:
-    """The coefficients of every (generation, engine) with the bands of families left out."""
+def engine_fits(rows: Observed, tpot: Floats, ttft: Floats) -> tuple[EngineFit, ...]:
+    """The coefficients of every (generation, engine); `tpot` and `ttft` as `left_out` gives them make the bands."""
     fitted = fit(rows)
-    tpot, ttft = left_out(rows)
     found = []
     for name, values in fitted.groups.items():
         mine = rows.group == name
@@ -225,11 +224,11 @@ def engine_fits(rows: Observed) -> tuple[EngineFit, ...]:
             EngineFit(
                 generation=generation,
                 engine=engine,
-                floor_us_per_layer=_round(values["floor"] * 1e6),
+                floor_us_per_layer=rounded(values["floor"] * 1e6),
                 host_us_per_step=0.0,  # neither can be told from the floor: depth and batch vary with the model and TP
                 host_us_per_sequence=0.0,
-                interference=_round(values["interference"]),
-                residual=_round(values["residual"]),
+                interference=rounded(values["interference"]),
+                residual=rounded(values["residual"]),
                 rows=int(np.sum(mine)),
                 concurrency=float(np.quantile(rows.concurrency[mine], 0.95, method="higher")),
                 families=tuple(sorted(set(rows.model[mine].tolist()))),
@@ -242,8 +241,4 @@ def engine_fits(rows: Observed) -> tuple[EngineFit, ...]:
 
 def _band(ratio: Floats) -> Band:
     low, middle, high = np.quantile(ratio, [0.05, 0.5, 0.95])
-    return Band(low=_round(float(low)), middle=_round(float(middle)), high=_round(float(high)), rows=len(ratio))
-
-
-def _round(value: float) -> float:
-    return float(f"{value:.4g}")
+    return Band(low=rounded(float(low)), middle=rounded(float(middle)), high=rounded(float(high)), rows=len(ratio))

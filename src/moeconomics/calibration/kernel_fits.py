@@ -130,14 +130,14 @@ def _fit(timings: Timings) -> KernelFit:
             "engine": timings.engine,
             "precision": timings.precision,
             "kernel": timings.kernel,
-            "t0_us": _round(t0_s * 1e6),
-            "eta_memory": _round(eta_memory),
-            "eta_compute": _round(eta_compute),
-            "rows_half": _round(rows_half),
+            "t0_us": rounded(t0_s * 1e6),
+            "eta_memory": rounded(eta_memory),
+            "eta_compute": rounded(eta_compute),
+            "rows_half": rounded(rows_half),
             "rows": int(np.sum(possible)),
             "dropped": int(np.sum(~possible)),
-            "error_median": _round(float(np.median(error))),
-            "error_p90": _round(float(np.quantile(error, 0.9))),
+            "error_median": rounded(float(np.median(error))),
+            "error_p90": rounded(float(np.quantile(error, 0.9))),
         }
     )
 
@@ -258,10 +258,10 @@ def _link(operation: str, name: str, engine: str, gpus: int, bytes_sent: Floats,
             "generation": chip.generation,
             "engine": engine,
             "gpus": gpus,
-            "t0_us": _round(t0_s * 1e6),
-            "link_share": _round(share),
+            "t0_us": rounded(t0_s * 1e6),
+            "link_share": rounded(share),
             "rows": len(seconds),
-            "error_median": _round(float(np.median(np.abs(np.expm1(log_error(fit.x)))))),
+            "error_median": rounded(float(np.median(np.abs(np.expm1(log_error(fit.x)))))),
         }
     )
 
@@ -300,6 +300,6 @@ def _floats(rows: pl.DataFrame, name: str) -> Floats:
     return rows[name].cast(pl.Float64).to_numpy()
 
 
-def _round(value: float) -> float:
+def rounded(value: float) -> float:
     """Four significant digits: more would be noise in the file."""
     return float(f"{value:.4g}")

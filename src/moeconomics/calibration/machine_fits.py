@@ -15,10 +15,9 @@ from scipy.optimize import least_squares
 
 from moeconomics.errors import BadInput
 from moeconomics.hardware import Chip, Traffic
-from moeconomics.serving.coefficients import Calibration, Coefficients, EngineFit, KernelFit, LinkFit, TtftFit
+from moeconomics.serving.coefficients import Calibration, EngineFit, KernelFit, LinkFit, TtftFit
 from moeconomics.serving.deployment import Deployment
 from moeconomics.serving.layout import Layout
-from moeconomics.serving.operators import Operators
 from moeconomics.serving.steady import Steady
 from moeconomics.shapes import ModelShape
 from moeconomics.shapes.huggingface import from_hf
@@ -94,9 +93,7 @@ def predicted_over_measured(cells: Cells, calibration: Calibration, chip: Chip) 
             precision="bf16",
             gpus=(1,),
         )
-        coefficients = Coefficients.of(calibration, chip, "vllm", deployment.stored)
-        operators = Operators(chip=chip, stored=deployment.stored, coefficients=coefficients)
-        return Steady(operators=operators, deployment=deployment)
+        return Steady.of(deployment, calibration)
 
     one = Layout(tp=np.ones(()))
     engine = calibration.engines[0]

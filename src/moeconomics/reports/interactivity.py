@@ -3,10 +3,11 @@
 import numpy as np
 import plotly.graph_objects as go
 
+from moeconomics.reports.loss_cost import COLOURS
 from moeconomics.serving import Frontier
 
-# Okabe and Ito's colour-blind-safe palette; a number of GPUs has the same colour in every figure of this kind.
-COLOURS = {1: "#000000", 2: "#0072B2", 4: "#009E73", 8: "#D55E00", 16: "#CC79A7", 32: "#E69F00", 64: "#56B4E9"}
+# A number of GPUs has the same colour in every figure of this kind.
+GPU_COLOURS = dict(zip((1, 2, 4, 8, 16, 32, 64), COLOURS, strict=False))
 
 
 def interactivity_figure(points: Frontier, title: str) -> go.Figure:
@@ -20,7 +21,7 @@ def interactivity_figure(points: Frontier, title: str) -> go.Figure:
                 y=points.tok_s_per_gpu[here],
                 mode="markers",
                 name=f"{gpus} GPU{'s' if gpus > 1 else ''}, {mode}",
-                marker={"color": COLOURS.get(int(gpus), "#999999"), "symbol": symbol, "size": 6, "opacity": 0.6},
+                marker={"color": GPU_COLOURS.get(int(gpus), COLOURS[-1]), "symbol": symbol, "size": 6, "opacity": 0.6},
                 customdata=np.stack(
                     [points.layout[here], points.batch[here].astype(str), points.usd_per_mtok_output[here].round(3)],
                     axis=-1,

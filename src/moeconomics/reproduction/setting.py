@@ -122,7 +122,7 @@ class Shaped:
         size: Array,
         experts: Array,
         tokens: Array,
-        count: str,  # noqa: ARG002
+        count: str,  # noqa: ARG002 - only the abstract setting's sizes depend on the count
     ) -> dict[str, Array]:
         """Each law's own count of a real shape, whatever the FLOPs are."""
         return {name: _known(VARIABLES[name].of, size, experts, tokens) for name in names}

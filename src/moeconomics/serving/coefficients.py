@@ -4,6 +4,7 @@
 takes the nearest that was, and says so.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -72,6 +73,11 @@ class Band(Strict):
     middle: float
     high: float
     rows: int
+
+
+def ends(band: Band | None) -> tuple[float, float]:
+    """Low and high end as factors; NaN where no error is known."""
+    return (math.nan, math.nan) if band is None else (band.low, band.high)
 
 
 class EngineFit(Strict):

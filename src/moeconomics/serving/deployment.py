@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+import numpy as np
+
 from moeconomics.errors import BadInput
 from moeconomics.hardware import Chip, Traffic
 from moeconomics.serving.kernels import RATE, Format
-from moeconomics.units import SECONDS_PER_HOUR
+from moeconomics.units import SECONDS_PER_HOUR, Array
 
 Mode = Literal["aggregated", "disaggregated"]
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -54,6 +56,27 @@ class Deployment:
     def usd_per_gpu_second(self) -> float:
         """The paper's C0."""
         return self.usd_per_gpu_hour / SECONDS_PER_HOUR
+
+    def over_target(self, tpot_s: Array, ttft_s: Array) -> Array:
+        """Natural log of latency over target, the worse of the two; negative when both are met."""
+        limits = ((tpot_s, self.traffic.tpot_ms), (ttft_s, self.traffic.ttft_ms))
+        over = [np.log(seconds * 1e3 / limit) for seconds, limit in limits if limit is not None]
+        return np.max(np.broadcast_arrays(*over), axis=0) if over else np.full(np.shape(tpot_s), -np.inf)
+
+    def replicas_for_load(self, tok_s: Array) -> Array:
+        """Whole replicas of an output throughput that the offered load needs; NaN when saturated."""
+        traffic = self.traffic
+        if traffic.requests_per_s is None:
+            return np.full(np.shape(tok_s), np.nan)
+        return np.ceil(traffic.requests_per_s * traffic.output_tokens / (tok_s * traffic.utilisation))
+
+    def usd_per_token(self, gpus: Array, tok_s: Array, replicas: Array) -> Array:
+        """G·C0/T when saturated; whole replicas at the offered load when there is one."""
+        traffic = self.traffic
+        usd_per_s = gpus * self.usd_per_gpu_second
+        if traffic.requests_per_s is None:
+            return usd_per_s / (tok_s * traffic.utilisation)
+        return usd_per_s * replicas / (traffic.requests_per_s * traffic.output_tokens)
 
     @property
     def bytes_usable(self) -> float:

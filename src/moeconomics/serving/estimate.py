@@ -35,6 +35,7 @@ class CostInputs(ServingInputs):
     run, as a benchmark does. Energy: `pue` is the data centre's, and `grid_kg_per_kwh` its grid's CO2.
     """
 
+    # Wider than the base's, whose mode a deployment takes: auto is resolved before one is made.
     mode: Literal["aggregated", "disaggregated", "auto"] = "aggregated"  # type: ignore[assignment]
     gpus: GpuCount | None = None
     tp: GpuCount | None = None

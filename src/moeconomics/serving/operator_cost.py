@@ -5,15 +5,14 @@ layout, in the ratio that keeps both busy, and the prompt's cache crosses the ne
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Self
 
 import numpy as np
 
-from moeconomics.serving.coefficients import Band, Calibration, Coefficients, shipped
+from moeconomics.serving.coefficients import Calibration, ends, shipped
 from moeconomics.serving.deployment import Deployment
 from moeconomics.serving.layout import Layout
-from moeconomics.serving.operators import Operators
 from moeconomics.serving.served import Served
 from moeconomics.serving.steady import Steady
 from moeconomics.shapes import ModelShape, bytes_kv
@@ -44,11 +43,7 @@ class OperatorCost:
         """The model with the deployment's calibration, by default the shipped one."""
         own = deployment.calibration
         calibration = shipped() if own is None else Calibration.read(own)
-        coefficients = Coefficients.of(calibration, deployment.chip, deployment.engine, deployment.stored)
-        operators = Operators(
-            chip=deployment.chip, stored=deployment.stored, coefficients=coefficients, skew=deployment.skew
-        )
-        return cls(deployment=deployment, steady=Steady(operators=operators, deployment=deployment))
+        return cls(deployment=deployment, steady=Steady.of(deployment, calibration))
 
     def serve(self, shape: ModelShape, gpus: Array) -> Served:
         """The cheapest layout of `gpus` GPUs at its best batch."""
@@ -56,21 +51,20 @@ class OperatorCost:
 
     def at_layout(self, shape: ModelShape, layout: Layout) -> Served:
         """One layout at the largest batch that memory, the engine and the latency targets allow."""
-        most = self.most(shape, layout)
-        per_token = self.steady.prefill_s_per_token(shape, layout)
-        batch = most
+        most = batch = self.most(shape, layout)
         if self.deployment.traffic.tpot_ms is not None or self.deployment.traffic.ttft_ms is not None:
+            per_token = self.steady.prefill_s_per_token(shape, layout)
             batch = np.where(most >= 1, self._largest(shape, layout, most, per_token), most)
         served = self.at_batch(shape, layout, batch if shape.is_relaxed else np.floor(batch))
         possible = np.isfinite(served.usd_per_token_output)
-        cap = MAX_SEQUENCES * np.asarray(layout.dp) * layout.pp
-        reason = np.where(batch < most, "latency target", np.where(most < cap, "memory", "the engine's limit"))
-        return _with(served, limited_by=np.where(possible, reason, served.limited_by))
+        reason = np.where(
+            batch < most, "latency target", np.where(most < engine_limit(layout), "memory", "the engine's limit")
+        )
+        return replace(served, limited_by=np.where(possible, reason, served.limited_by))
 
     def most(self, shape: ModelShape, layout: Layout) -> Array:
         """Largest batch by memory and the engine's limit of sequences."""
-        by_engine = MAX_SEQUENCES * np.asarray(layout.dp) * layout.pp
-        return np.minimum(self.steady.batch_by_memory(shape, layout), by_engine)
+        return np.minimum(self.steady.batch_by_memory(shape, layout), engine_limit(layout))
 
     def at_batch(self, shape: ModelShape, layout: Layout, batch: Array) -> Served:
         """Serve with room for `batch` requests; with an offered load, as many run as it brings (Little's law)."""
@@ -78,7 +72,7 @@ class OperatorCost:
         per_token = self.steady.prefill_s_per_token(shape, layout)
         room = np.maximum(batch, 1.0)
         tpot_s = self._tpot_s(shape, layout, room, per_token)
-        in_time = self._excess(tpot_s, self._ttft_s(shape, layout, room, tpot_s, per_token)[1]) <= 1e-9
+        in_time = self.deployment.over_target(tpot_s, self._ttft_s(shape, layout, room, tpot_s, per_token)[1]) <= 1e-9
         free = self.steady.bytes_free(shape, layout)
         missing = self.steady.bytes_request(shape, layout, traffic.kv_tokens_max) - free
         fits, divides = missing <= 0, _divides(shape, layout)
@@ -91,11 +85,12 @@ class OperatorCost:
             tok_s = room / tpot_s
         prefilling, decoding, running = self._load(shape, layout, room, tok_s, prefill_s, per_token)
         replicas = prefilling + decoding
-        tpot_s = self._tpot_s(shape, layout, running, per_token)
+        if traffic.requests_per_s is not None:  # else the room is full, and its TPOT known
+            tpot_s = self._tpot_s(shape, layout, running, per_token)
         low_s, ttft_s, high_s = self._ttft_s(shape, layout, running, tpot_s, per_token)
-        usd = self._usd_per_token(layout, tok_s, replicas)
+        usd = self.deployment.usd_per_token(layout.gpus, tok_s, replicas)
         engine = self.steady.operators.coefficients.engine
-        (low, high), (ttft_low, ttft_high) = (_ends(band) for band in (engine.tpot, engine.ttft))
+        (low, high), (ttft_low, ttft_high) = (ends(band) for band in (engine.tpot, engine.ttft))
         share = prefill_s / (prefill_s + traffic.output_tokens * decode_s / room)
         workers = share / (1 - share) if traffic.requests_per_s is None else prefilling / decoding
         # While a request gets a token, each of pp groups streams the weights of its stage; no request, no step.
@@ -159,18 +154,12 @@ class OperatorCost:
         transfer_s = cache / (chip.bytes_per_s_scaleout or chip.bytes_per_s_link)
         return low + transfer_s, middle + transfer_s, high + transfer_s
 
-    def _excess(self, tpot_s: Array, ttft_s: Array) -> Array:
-        """Natural log of latency over target, the worse of the two; negative when both are met."""
-        limits = ((tpot_s, self.deployment.traffic.tpot_ms), (ttft_s, self.deployment.traffic.ttft_ms))
-        over = [np.log(seconds * 1e3 / limit) for seconds, limit in limits if limit is not None]
-        return np.max(np.broadcast_arrays(*over), axis=0) if over else np.full(np.shape(tpot_s), -np.inf)
-
     def _largest(self, shape: ModelShape, layout: Layout, most: Array, per_token: Array) -> Array:
         """Largest batch up to `most` that meets the targets; latencies grow with the batch."""
 
         def too_slow(batch: Array) -> Array:
             tpot_s = self._tpot_s(shape, layout, batch, per_token)
-            return self._excess(tpot_s, self._ttft_s(shape, layout, batch, tpot_s, per_token)[1]) > 0
+            return self.deployment.over_target(tpot_s, self._ttft_s(shape, layout, batch, tpot_s, per_token)[1]) > 0
 
         most = np.maximum(most, 1.0)
         return np.where(too_slow(most), bisect(too_slow, np.ones_like(most), most), most)
@@ -191,20 +180,17 @@ class OperatorCost:
             prefilling = np.ceil(traffic.requests_per_s * prefill_s / traffic.utilisation)
         else:
             full_tok_s, prefilling = tok_s, np.zeros(())
-        decoding = np.ceil(offered / (full_tok_s * traffic.utilisation))
+        decoding = self.deployment.replicas_for_load(full_tok_s)
 
         def too_many(batch: Array) -> Array:
             return batch / self._tpot_s(shape, layout, batch, per_token) > offered / decoding
 
         return prefilling, decoding, bisect(too_many, np.full_like(room, FEWEST_RUNNING), room)
 
-    def _usd_per_token(self, layout: Layout, tok_s: Array, replicas: Array) -> Array:
-        """G·C0/T when saturated; whole replicas at the offered load when there is one."""
-        traffic = self.deployment.traffic
-        usd_per_s = layout.gpus * self.deployment.usd_per_gpu_second
-        if traffic.requests_per_s is None:
-            return usd_per_s / (tok_s * traffic.utilisation)
-        return usd_per_s * replicas / (traffic.requests_per_s * traffic.output_tokens)
+
+def engine_limit(layout: Layout) -> Array:
+    """Sequences that the engine runs at once on a replica, whatever its memory."""
+    return MAX_SEQUENCES * np.asarray(layout.dp) * layout.pp
 
 
 def bisect(above: Callable[[Array], Array], low: Array, high: Array) -> Array:
@@ -247,13 +233,3 @@ def _divides(shape: ModelShape, layout: Layout) -> Array:
     copies = (np.asarray(layout.dp) == 1) | (np.asarray(shape.n_experts) > 1)
     stages = np.asarray(layout.pp) <= np.asarray(shape.n_layers)
     return (shape.is_relaxed | heads) & experts & copies & stages
-
-
-def _ends(band: Band | None) -> tuple[float, float]:
-    """Bounds as factors; NaN where no error is known."""
-    return (np.nan, np.nan) if band is None else (band.low, band.high)
-
-
-def _with(served: Served, limited_by: Array) -> Served:
-    values = {field.name: getattr(served, field.name) for field in fields(Served)}
-    return Served(**{**values, "limited_by": limited_by})

@@ -66,7 +66,7 @@ class PaperCost:
         traffic = self.deployment.traffic
         running = np.maximum(batch, 1.0)
         step_s, ttft_s = self._step_and_ttft_s(self.latency, shape, gpus, running)
-        in_time = self._excess(step_s, ttft_s) <= 1e-9
+        in_time = self.deployment.over_target(step_s, ttft_s) <= 1e-9
         divides = _divides(shape, gpus)
         served = (np.asarray(batch) >= 1) & divides & in_time
         low, high = (
@@ -91,7 +91,7 @@ class PaperCost:
             output_tok_s=np.where(served, running / step_s, np.nan),
             tpot_s=np.where(served, step_s, np.nan),
             ttft_s=np.where(served, ttft_s, np.nan),
-            replicas=np.where(served, self._replicas(running / step_s), np.nan),
+            replicas=np.where(served, self.deployment.replicas_for_load(running / step_s), np.nan),
             bytes_missing=np.maximum(missing, 0.0),
             limited_by=np.select(
                 [~divides, missing > 0, ~in_time], ["heads per GPU", "memory", "latency target"], "the batch given"
@@ -108,26 +108,8 @@ class PaperCost:
         step_s = np.minimum(prompts, 1.0) * pass_s + decode_s
         return step_s, step_s / 2 + pass_s + decode_s
 
-    def _excess(self, step_s: Array, ttft_s: Array) -> Array:
-        """Natural log of latency over target, the worse of the two; negative when both are met."""
-        limits = ((step_s, self.deployment.traffic.tpot_ms), (ttft_s, self.deployment.traffic.ttft_ms))
-        over = [np.log(seconds * 1e3 / limit) for seconds, limit in limits if limit is not None]
-        return np.max(over, axis=0) if over else np.full(np.shape(step_s), -np.inf)
-
-    def _replicas(self, tokens_s: Array) -> Array:
-        """Whole replicas of a throughput that the offered load needs; NaN when saturated."""
-        traffic = self.deployment.traffic
-        if traffic.requests_per_s is None:
-            return np.full(np.shape(tokens_s), np.nan)
-        return np.ceil(traffic.requests_per_s * traffic.output_tokens / (tokens_s * traffic.utilisation))
-
-    def _usd_per_token(self, gpus: Array, tokens_s: Array) -> Array:
-        """G·C0/T when saturated; whole replicas at the offered load when there is one."""
-        traffic = self.deployment.traffic
-        usd_per_s = gpus * self.deployment.usd_per_gpu_second
-        if traffic.requests_per_s is None:
-            return usd_per_s / (tokens_s * traffic.utilisation)
-        return usd_per_s * self._replicas(tokens_s) / (traffic.requests_per_s * traffic.output_tokens)
+    def _usd_per_token(self, gpus: Array, tok_s: Array) -> Array:
+        return self.deployment.usd_per_token(gpus, tok_s, self.deployment.replicas_for_load(tok_s))
 
     def _bytes_request(self, shape: ModelShape, gpus: Array, tokens: float) -> Array:
         return bytes_kv(shape, tokens, self.deployment.kv_precision) * kv_copies(shape, gpus)
@@ -140,7 +122,8 @@ class PaperCost:
 
         def excess(log_batch: Array, index: Array) -> Array:
             part = map_dimensions(flat, lambda values: values[index])
-            return self._excess(*self._step_and_ttft_s(self.latency, part, gpus.ravel()[index], np.exp(log_batch)))
+            latencies = self._step_and_ttft_s(self.latency, part, gpus.ravel()[index], np.exp(log_batch))
+            return self.deployment.over_target(*latencies)
 
         index = np.arange(batch.size)
         most = np.log(np.maximum(batch.ravel(), 1.0))

@@ -16,11 +16,9 @@ from pydantic import ValidationError
 
 from moeconomics.errors import BadInput, MoeconomicsError, invalid
 from moeconomics.hardware import Traffic, get_chip
-from moeconomics.serving.coefficients import Calibration, Coefficients, shipped
+from moeconomics.serving.coefficients import Calibration, ends, shipped
 from moeconomics.serving.deployment import Deployment
-from moeconomics.serving.kernels import Format
 from moeconomics.serving.layout import Layout
-from moeconomics.serving.operators import Operators
 from moeconomics.serving.steady import Steady
 from moeconomics.shapes import ModelShape, get_public_model
 from moeconomics.shapes.huggingface import from_hf
@@ -115,12 +113,10 @@ def _group(
         gpus=(1,),
         engine=str(engine),
     )
-    coefficients = Coefficients.of(calibration, chip, str(engine), deployment.stored)
-    operators = Operators(chip=chip, stored=Format.of(stored, deployment.kv_precision), coefficients=coefficients)
     return RowGroup(
         index=index,
         shape=shape,
-        steady=Steady(operators=operators, deployment=deployment),
+        steady=Steady.of(deployment, calibration),
         layout=_layout(rows, chip.link_domain),
         concurrency=rows["concurrency_or_batch"].to_numpy(),
     )
@@ -204,13 +200,13 @@ def answer_table(table: pl.DataFrame, model_of: Callable[[str], Model], calibrat
         tpot_s = steady.tpot_s(shape, layout, running, per_token)
         _, ttft_s, _ = steady.ttft_s(tpot_s, running, layout, per_token)
         output_len = steady.deployment.traffic.output_tokens
-        band = steady.operators.coefficients.engine.tpot
+        low, high = ends(steady.operators.coefficients.engine.tpot)
         values = (
             tpot_s * 1e3,
             ttft_s * 1e3,
             running * output_len / (ttft_s + tpot_s * (output_len - 1)),
-            tpot_s * 1e3 * (np.nan if band is None else band.low),
-            tpot_s * 1e3 * (np.nan if band is None else band.high),
+            tpot_s * 1e3 * low,
+            tpot_s * 1e3 * high,
         )
         for name, value in zip(names, values, strict=True):
             answers[name][group.index] = value

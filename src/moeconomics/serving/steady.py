@@ -10,9 +10,11 @@ being answered.
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
+from moeconomics.serving.coefficients import Calibration, Coefficients
 from moeconomics.serving.deployment import Deployment
 from moeconomics.serving.kernels import bytes_each
 from moeconomics.serving.layout import Layout
@@ -31,6 +33,14 @@ class Steady:
 
     operators: Operators
     deployment: Deployment
+
+    @classmethod
+    def of(cls, deployment: Deployment, calibration: Calibration) -> Self:
+        """The operators of a deployment's chip, engine and formats. Errors: as `Coefficients.of`."""
+        chip, stored = deployment.chip, deployment.stored
+        coefficients = Coefficients.of(calibration, chip, deployment.engine, stored)
+        operators = Operators(chip=chip, stored=stored, coefficients=coefficients, skew=deployment.skew)
+        return cls(operators=operators, deployment=deployment)
 
     def decode_s(self, shape: ModelShape, layout: Layout, batch: Array) -> Array:
         """Kernel seconds of one decode step, before floor and residual."""
