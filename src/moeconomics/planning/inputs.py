@@ -16,7 +16,7 @@ from moeconomics.units import SECONDS_PER_HOUR
 ALL_LAWS = "all"  # plan with the default law, then ask every other one
 
 
-LEAST_FLOPS, MOST_FLOPS = 1e17, 1e30  # below, no rung of the ladder is worth training; above, nobody can
+LEAST_FLOPS, MOST_FLOPS = 1e12, 1e30  # below, no rung of the ladder is worth training; above, nobody can
 
 Experts = Annotated[int, within(1, 4096, "experts")]
 

@@ -17,7 +17,7 @@ from moeconomics.shapes import Architecture, Ladder, ModelShape, ladder, map_dim
 from moeconomics.units import Array
 
 RUNG_STEP = 1.02  # ratio of neighbouring target sizes
-SMALLEST, LARGEST = 1e7, 2e12  # n_dense of the ladder's ends
+SMALLEST, LARGEST = 1e5, 2e12  # n_dense of the ladder's ends
 
 LOSS_OPTIMAL, BOUNDED_LOSS, BOUNDED_COST, LIFETIME = "loss_optimal", "bounded_loss", "bounded_cost", "lifetime"
 

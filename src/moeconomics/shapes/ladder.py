@@ -4,9 +4,10 @@ Both start from the paper's l ∝ h (App. C): depth is d_model / 96, the aspect 
 (730M: 1536/16) and near Llama-2-70B's (8192/80 = 102); FFNs are 8/3 of d_model wide; heads are d_model wide
 in all. The size that is matched is `n_dense`, the corresponding dense model with embeddings.
 
-The realised rule: d_model in steps of 128 up to 1024, 256 up to 2048 and 512 above, an even number of layers,
-heads of 64 (128 where d_model is a multiple of 1024, so that 8 GPUs can share them); then the FFN width, in
-multiples of 128 (32 per expert in fine-grained models), that brings the size nearest to the target. Among the
+The realised rule: d_model in steps of 32 up to 256 (models for a CPU), 128 up to 1024, 256 up to 2048 and 512 above,
+an even number of layers, heads of 64 (32 below a d_model of 256; 128 where it is a multiple of 1024, so that 8 GPUs can
+share them); then the FFN width, in multiples of 128 (32 per expert in fine-grained models and below a d_model of 256),
+that brings the size nearest to the target. Among the
 pairs (d_model, layers) that reach it within 2 %, the one whose size, aspect ratio and FFN ratio are together
 nearest to the target, 96 and 8/3 is taken.
 """
@@ -78,7 +79,7 @@ def ladder(architecture: Architecture, targets: Array, vocab_size: int) -> Ladde
     without_ffn = n_dense(grid.shapes(1))
     ffn_params = 3 * grid.d_model * grid.n_layers
 
-    multiple = max(128, 32 * architecture.granularity)
+    multiple = np.maximum(np.where(grid.d_model < 256, 32, 128), 32 * architecture.granularity)
     d_ff = np.maximum(np.round((targets[:, None] - without_ffn) / ffn_params / multiple), 1) * multiple
     gap = np.abs(np.log((without_ffn + ffn_params * d_ff) / targets[:, None]))
     ratio = d_ff / grid.d_model
@@ -107,11 +108,11 @@ def realise(architecture: Architecture, target: float, experts: int, vocab_size:
 
 def _widths_and_depths(architecture: Architecture, vocab_size: int) -> Ladder:
     """Every (d_model, n_layers) pair of about the right aspect ratio, with FFNs of width 0."""
-    steps = [np.arange(128, 1024, 128), np.arange(1024, 2048, 256), np.arange(2048, 32769, 512)]
+    steps = [np.arange(32, 256, 32), np.arange(256, 1024, 128), np.arange(1024, 2048, 256), np.arange(2048, 32769, 512)]
     d_model, n_layers = np.meshgrid(np.concatenate(steps), np.arange(2, 451, 2), indexing="ij")
     depth = d_model / ASPECT_RATIO
     fits = np.abs(n_layers - depth) <= np.maximum(2, 0.25 * depth)
-    head_dim = np.where(d_model % 1024 == 0, 128, 64)
+    head_dim = np.select([d_model % 1024 == 0, d_model >= 256], [128, 64], 32)
     if architecture.latent:
         head_dim = np.full_like(d_model, 128)
     fits &= d_model % (head_dim * architecture.kv_group) == 0
