@@ -11,6 +11,8 @@ import polars as pl
 from moeconomics import from_hf
 from moeconomics.calibration import calibrate_machine, cells_of, predicted_over_measured
 from moeconomics.hardware import Chip, get_chip
+from moeconomics.reports import drawn
+from moeconomics.reports.theme import label_of, line_of, log_axis, styled, symbol_of
 from moeconomics.serving import Served, ServingInputs, cheapest, make_cost_model
 from moeconomics.serving.profile_table import read_profile
 from moeconomics.shapes import n_dense
@@ -141,13 +143,21 @@ def figure(rows: list[dict[str, Any]]) -> go.Figure:
             x=[row["n_dense"] for row in own],
             y=usd,
             error_y={"array": high - usd, "arrayminus": usd - low},
-            name="dense" if experts == 1 else f"{experts} experts",
+            name=label_of(experts),
             mode="lines+markers",
+            line=line_of(experts),
+            marker={"symbol": symbol_of(experts)},
         )
-    made.update_xaxes(type="log", title="N, parameters of the corresponding dense model")
-    made.update_yaxes(type="log", title="USD per million output tokens")
-    made.update_layout(template="plotly_white", width=760, height=460, margin={"t": 20, "r": 20})
-    return made
+    sizes, prices = [row["n_dense"] for row in rows], [1e6 * float(row["price"].usd_per_token_output) for row in rows]
+    made.update_xaxes(title="N, parameters of the corresponding dense model (log)", **log_axis(sizes))
+    made.update_yaxes(title="USD per million output tokens (log)", **log_axis(prices))
+    return styled(
+        made,
+        "Serving cost against size",
+        f"vLLM on this CPU, {USD_PER_HOUR:g} USD per hour (assumed); bars: fastest and slowest repeats",
+        width=760,
+        height=420,
+    )
 
 
 def operators(profile: pl.DataFrame, chip: Chip) -> str:
@@ -194,7 +204,8 @@ def main() -> None:
         operators(profile, chip),
     ]
     (HERE / "README.md").write_text("".join(page), encoding="utf-8")
-    figure(rows).write_image(HERE / "cost.svg")
+    picture = HERE / "cost.svg"
+    picture.write_bytes(drawn(figure(rows), picture))
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ def test_json_has_the_promised_keys(run, runs):
     words = ["fit", str(runs), "--law", "joint2025", "--bootstrap", "50", "--holdout", "largest-compute", "--json"]
     figures = runs.parent / "figures"
     code, printed, _ = run(*words, "--plot", str(figures))
-    names = {"predicted", "residuals", "experts", "intervals"}
+    names = {"report", "predicted", "residuals", "experts", "intervals"}
     pages = list(figures.glob("*.html"))
     assert {path.stem for path in pages} == names
     assert all('src="http' not in path.read_text(encoding="utf-8") for path in pages)

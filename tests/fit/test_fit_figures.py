@@ -9,7 +9,8 @@ import moeconomics.fit as room
 from moeconomics.cli.fit_text import FitAnswer, print_fit
 from moeconomics.fit import NextRun, Rows
 from moeconomics.laws import get_law
-from moeconomics.reports.fit_figures import _log_axis, fit_figures
+from moeconomics.reports.fit_figures import fit_figures
+from moeconomics.reports.theme import log_axis
 
 LAW = get_law("chinchilla2022")
 
@@ -37,17 +38,17 @@ def sweep():
     [
         (1.5e10, 1.2e11, ["20B", "50B", "100B"]),
         (1.0, 512.0, ["1", "10", "100"]),
-        (1.6e7, 1.3e9, ["100M", "1B"]),
+        (1.6e7, 1.3e9, ["30M", "100M", "300M", "1B"]),
     ],
 )
 def test_an_axis_names_few_values_in_full(low, high, labels):
-    axis = _log_axis(np.array([low, high]))
+    axis = log_axis(np.array([low, high]))
     assert axis["type"] == "log"
     assert axis["ticktext"] == labels
 
 
 def test_an_axis_of_zeros_is_not_logarithmic():
-    assert _log_axis(np.zeros(3)) == {}
+    assert log_axis(np.zeros(3)) == {}
 
 
 def test_every_compute_stands_in_the_legend_of_the_isoflop_figure(sweep):

@@ -6,10 +6,9 @@ import json
 import numpy as np
 import pytest
 
-from moeconomics.errors import BadInput
 from moeconomics.laws import get_law, known_laws, published_laws
-from moeconomics.reports.loss_cost import COLOURS
 from moeconomics.reports.reproduction_figures import reproduction_figures
+from moeconomics.reports.theme import colour_of, label_of
 from moeconomics.reproduction import EXPERTS
 
 KEYS = {"claim", "paper", "ours", "law", "cost_model", "flops_convention", "verdict"}
@@ -27,11 +26,11 @@ def figures():
 def test_json_has_the_stable_keys_and_a_folder_holds_the_table(run, tmp_path, monkeypatch):
     drawn = []
 
-    def without_a_browser(_, path):
-        drawn.append(path.name)
-        raise BadInput("pictures need a browser")
+    def without_a_browser(figures):
+        drawn.extend(figures)
+        return {}, "pictures need a browser"
 
-    monkeypatch.setattr("moeconomics.reports.pictures.drawn", without_a_browser)
+    monkeypatch.setattr("moeconomics.reports.pictures.pictures", without_a_browser)
     code, out, _ = run("reproduce", "--law", "joint2025", "--json", "-o", str(tmp_path / "made"))
     assert code == 0
     answer = json.loads(out)
@@ -45,7 +44,13 @@ def test_json_has_the_stable_keys_and_a_folder_holds_the_table(run, tmp_path, mo
     with (tmp_path / "made" / "claims.csv").open(encoding="utf-8") as file:
         assert [row["claim"] for row in csv.DictReader(file)] == [one["claim"] for one in answer["claims"]]
     written = {path.name for path in (tmp_path / "made").iterdir()}
-    assert written == {"claims.json", "claims.csv", "reproduction.md", *(f"{name}.html" for name in NAMES)}
+    assert written == {
+        "claims.json",
+        "claims.csv",
+        "reproduction.md",
+        "report.html",
+        *(f"{name}.html" for name in NAMES),
+    }
     assert drawn, "a missing browser stops the pictures, not the answer"
 
 
@@ -70,7 +75,7 @@ def test_every_figure_of_the_paper_has_a_counterpart(figures):
 
 
 def test_a_number_of_experts_has_one_colour_in_all_figures(figures):
-    colours = {"dense" if e == 1 else f"E = {e}": COLOURS[at] for at, e in enumerate(EXPERTS)}
+    colours = {label_of(number): colour_of(number) for number in EXPERTS}
     seen = set()
     for figure in figures.values():
         for trace in figure.data:

@@ -7,7 +7,7 @@ import numpy as np
 import typer
 
 from moeconomics.cli import options
-from moeconomics.cli.fit_text import FitAnswer, answer_json, print_fit
+from moeconomics.cli.fit_text import FitAnswer, answer_json, notes_of, print_fit
 from moeconomics.cli.output import print_json, progress_bar, say, write_files
 from moeconomics.errors import BadInput
 from moeconomics.laws import get_law
@@ -55,7 +55,10 @@ def fit(
     plot: Annotated[
         Path | None,
         options.option(
-            "DIR", "Write the figures as HTML that opens offline, PNG and SVG.", options.OUTPUT, default="nothing"
+            "DIR",
+            "Write report.html, one page that opens offline, and its figures as HTML, PNG and SVG.",
+            options.OUTPUT,
+            default="nothing",
         ),
     ] = None,
     json: options.Json = False,
@@ -105,14 +108,17 @@ def fit(
             kind = next((kind for kind in holdout or [] if kind in room.HOLDOUTS), "largest-compute")
             answer.compared = room.compare(fits, kind)
         advance(stages, stages, "done")
+    sha256 = room.sha256_of(frame)
     if output is not None:
-        content = room.fitted_file(one, room.sha256_of(frame)).model_dump_json()
+        content = room.fitted_file(one, sha256).model_dump_json()
         write_files(output.parent, {output.name: content + "\n"})
-    note = None if plot is None else _plot(answer, plot)
+    note = None if plot is None else _plot(answer, plot, runs, sha256)
     if json:
         print_json(answer_json(answer))
         return
     print_fit(answer)
+    if plot is not None:
+        say(f"Report: {plot / 'report.html'}")
     if note is not None:
         say(note, "yellow")
     if output is not None:
@@ -154,12 +160,28 @@ def _check(law: str, output: Path | None, bootstrap: int, next_runs: int, budget
         raise BadInput("--next-runs needs the bootstrap's draws: ask for some, as --bootstrap 1000")
 
 
-def _plot(answer: FitAnswer, folder: Path) -> str | None:
-    """Write every figure; what keeps pictures from being made is said, not raised."""
+def _plot(answer: FitAnswer, folder: Path, runs: str, sha256: str) -> str | None:
+    """Write the report and every figure; what keeps pictures from being made is said, not raised."""
+    from moeconomics.reports import html
     from moeconomics.reports.fit_figures import fit_figures
+    from moeconomics.reports.fit_page import fit_page
     from moeconomics.reports.pictures import pictures
 
     figures = fit_figures(answer.fit, answer.profiles, answer.groups)
+    page = fit_page(
+        answer.fit,
+        answer.identified,
+        answer.profiles,
+        figures,
+        groups=answer.groups,
+        scores=answer.scores,
+        compared=answer.compared,
+        proposed=answer.proposed,
+        warnings=notes_of(answer),
+        runs=runs,
+        sha256=sha256,
+    )
+    write_files(folder, {"report.html": html(page)})
     write_files(folder, {f"{name}.html": figure.to_html(include_plotlyjs=True) for name, figure in figures.items()})
     made, missing = pictures(figures)
     write_files(folder, made)

@@ -76,7 +76,7 @@ def answer_json(answer: FitAnswer) -> dict[str, Any]:
         "isoflop": _isoflop_json(answer.groups),
         "decision": None if answer.proposed is None else answer.proposed[0].question,
         "next_runs": None if answer.proposed is None else [asdict(run) for run in answer.proposed[1]],
-        "warnings": _warnings(answer),
+        "warnings": notes_of(answer),
     }
 
 
@@ -116,7 +116,7 @@ def print_fit(answer: FitAnswer) -> None:
     if answer.groups:
         _print_isoflop(answer.groups)
     _print_runs(answer)
-    for warning in _warnings(answer):
+    for warning in notes_of(answer):
         say(f"Note: {warning}", "yellow")
 
 
@@ -125,7 +125,8 @@ def _words(one: "Fit") -> str:
     return f"{state}; of {one.starts} starts, {one.share_best:.0%} of those that went on reach the best objective"
 
 
-def _warnings(answer: FitAnswer) -> list[str]:
+def notes_of(answer: FitAnswer) -> list[str]:
+    """What a reader must know before believing the fit."""
     one = answer.fit
     warnings = list(one.rows.notes)
     for name, why in answer.identified.not_identified.items():

@@ -113,7 +113,9 @@ def plan(
         seq_len=seq_len,
     )
     if output is not None:
-        from moeconomics.reports import html, plan_page  # Plotly takes a while to load
+        # Plotly takes a while to load.
+        from moeconomics.reports import html, loss_cost_figure, plan_page, trilemma_figure
+        from moeconomics.reports.pictures import pictures
 
         write_files(
             output,
@@ -125,6 +127,8 @@ def plan(
                 "pareto.csv": made.pareto.write_csv(),
             },
         )
+        drawn, missing = pictures({"trilemma": trilemma_figure(made), "loss-cost": loss_cost_figure(made)})
+        write_files(output, drawn)
     if json:
         print_json(made.as_json())
     else:
@@ -132,6 +136,10 @@ def plan(
         if output is not None:
             say(f"\nWritten to {output}: config.json, plan.json, candidates.csv, pareto.csv")
             say(f"Report: {output / 'report.html'}")
+            if missing is None:
+                say("Figures: trilemma and loss-cost, as PNG and SVG")
+            else:
+                say(missing, "yellow")
 
 
 def _numbers(text: str) -> tuple[int, ...]:

@@ -7,8 +7,7 @@ from typing import Annotated
 
 from moeconomics.cli import options
 from moeconomics.cli.output import json_text, print_json, progress_bar, say, table, write_files
-from moeconomics.errors import BadInput
-from moeconomics.reproduction import markdown, summarise
+from moeconomics.reproduction import Finding, markdown, summarise
 from moeconomics.reproduction import reproduce as ask
 
 
@@ -21,7 +20,7 @@ def reproduce(
         Path | None,
         options.option(
             "DIR",
-            "Also write the claims (claims.csv, claims.json), reproduction.md and the figures (HTML, SVG) there.",
+            "Also write the claims (claims.csv, claims.json), reproduction.md, report.html and the figures there.",
             options.OUTPUT,
             "-o",
             "--output",
@@ -53,7 +52,7 @@ def reproduce(
             "reproduction.md": markdown(findings),
         }
         write_files(output, tables)
-        note = _write_figures(output)
+        note = _write_report(output, findings)
     if json:
         print_json(answer)
         return
@@ -69,23 +68,20 @@ def reproduce(
     for one in summaries:
         say("\n" + one.sentence)
     if output is not None:
-        say(f"\nWritten to {output}: every combination in claims.csv, the figures as HTML and SVG.")
+        say(f"\nWritten to {output}: every combination in claims.csv, the page report.html and its figures.")
     if note is not None:
         say(note, "yellow")
 
 
-def _write_figures(folder: Path) -> str | None:
-    """Write every figure; what keeps pictures from being made is said, not raised."""
-    from moeconomics.reports.pictures import drawn
+def _write_report(folder: Path, findings: list[Finding]) -> str | None:
+    """Write the report and every figure; what keeps pictures from being made is said, not raised."""
+    from moeconomics.reports import html, reproduction_page
+    from moeconomics.reports.pictures import pictures
     from moeconomics.reports.reproduction_figures import reproduction_figures
 
     figures = reproduction_figures()
+    write_files(folder, {"report.html": html(reproduction_page(findings, figures))})
     write_files(folder, {f"{name}.html": figure.to_html(include_plotlyjs=True) for name, figure in figures.items()})
-    with progress_bar("figures") as advance:
-        for done, (name, figure) in enumerate(figures.items()):
-            advance(done, len(figures), name)
-            try:
-                write_files(folder, {f"{name}.svg": drawn(figure, Path(f"{name}.svg"))})
-            except BadInput as missing:
-                return str(missing)
-    return None
+    made, missing = pictures(figures)
+    write_files(folder, made)
+    return missing

@@ -1,21 +1,33 @@
 """Figures of a fit: predicted against measured, residuals by variable, loss against experts (the paper's Fig. 1),
 intervals of the coefficients, isoFLOP curves."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
-from plotly.colors import sample_colorscale
+from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from moeconomics.fit import Fit, Interval, IsoFlop
-from moeconomics.fit.rows import Values
 from moeconomics.laws import INTERVAL_PERCENTILES
-from moeconomics.reports.loss_cost import COLOURS
+from moeconomics.reports.theme import (
+    ACCENT,
+    NEUTRAL,
+    SECOND,
+    SYMBOLS,
+    colour_of,
+    experts_axis,
+    label_of,
+    log_axis,
+    pale,
+    scale_colour,
+    styled,
+    symbol_of,
+)
 from moeconomics.units import count_text
 
-CURVES = len(COLOURS)  # most sizes drawn in the figure of loss against experts
-TICKS = 5  # most labels of a logarithmic axis
+CURVES = 8  # most sizes drawn in the figure of loss against experts
 LEGEND_LINE = 29  # height of one entry, pixels
 
 
@@ -34,37 +46,56 @@ def _predicted(one: Fit) -> go.Figure:
     predicted = measured * np.exp(one.residuals())
     ends = [float(min(measured.min(), predicted.min())), float(max(measured.max(), predicted.max()))]
     figure = go.Figure()
-    figure.add_scatter(x=ends, y=ends, mode="lines", name="equal", line={"color": COLOURS[-1], "dash": "dash"})
     figure.add_scatter(
-        x=measured,
-        y=predicted,
-        mode="markers",
-        name="runs",
-        text=list(one.rows.names),
-        marker={"color": COLOURS[1], "size": 6},
-        hovertemplate="%{text}<br>measured %{x:.4f}<br>fitted %{y:.4f}<extra></extra>",
+        x=ends, y=ends, mode="lines", name="equal", line={"color": NEUTRAL, "dash": "dash"}, hoverinfo="skip"
     )
-    return _styled(figure, one, "measured loss, nats/token", "fitted loss, nats/token")
+    for name, mask, marker in _kinds(one):
+        figure.add_scatter(
+            x=measured[mask],
+            y=predicted[mask],
+            mode="markers",
+            name=name,
+            text=np.array(one.rows.names)[mask],
+            marker=marker,
+            hovertemplate="%{text}<br>measured %{x:.4f} nats/token<br>fitted %{y:.4f} nats/token<extra></extra>",
+        )
+    figure.update_layout(xaxis_title="measured loss, nats/token", yaxis_title="fitted loss, nats/token")
+    return _of(figure, one, "Fitted against measured loss")
 
 
 def _residuals(one: Fit) -> go.Figure:
     names = list(one.rows.variables)
     figure = make_subplots(rows=1, cols=len(names), shared_yaxes=True, horizontal_spacing=0.03)
     for column, name in enumerate(names, start=1):
-        figure.add_scatter(
-            x=one.rows.variables[name],
-            y=100 * one.residuals(),
-            mode="markers",
-            showlegend=False,
-            text=list(one.rows.names),
-            marker={"color": COLOURS[column % len(COLOURS)], "size": 5},
-            hovertemplate=f"%{{text}}<br>{name} %{{x:.4g}}<br>%{{y:.2f}} %<extra></extra>",
-            row=1,
-            col=column,
-        )
-        figure.update_xaxes(title=name, row=1, col=column, **_log_axis(one.rows.variables[name]))
-    figure.update_yaxes(title="fitted − measured, % of the loss", row=1, col=1)
-    return _styled(figure, one)
+        values = one.rows.variables[name]
+        for kind, mask, marker in _kinds(one):
+            figure.add_scatter(
+                x=values[mask],
+                y=100 * one.residuals()[mask],
+                mode="markers",
+                name=kind,
+                legendgroup=kind,
+                showlegend=column == 1 and kind != "runs",
+                text=np.array(one.rows.names)[mask],
+                marker=marker,
+                hovertemplate=f"%{{text}}<br>{name} %{{x:.4g}}<br>%{{y:.2f}} % of the loss<extra></extra>",
+                row=1,
+                col=column,
+            )
+        axis = experts_axis(values) if name == "experts" else log_axis(values)
+        figure.update_xaxes(title=name, row=1, col=column, **axis)
+    figure.update_yaxes(title="fitted − measured, % of loss", row=1, col=1)
+    return _of(figure, one, "What the fit leaves over, by each variable")
+
+
+def _kinds(one: Fit) -> Iterator[tuple[str, NDArray[np.bool_], dict[str, Any]]]:
+    """The runs of each number of experts with their marker; all in one for a law without experts."""
+    experts = one.rows.variables.get("experts")
+    if experts is None:
+        yield "runs", np.ones(len(one.rows), dtype=bool), {"color": ACCENT}
+        return
+    for number in np.unique(experts):
+        yield label_of(number), experts == number, {"color": colour_of(number), "symbol": symbol_of(number)}
 
 
 def _experts(one: Fit) -> go.Figure:
@@ -74,39 +105,40 @@ def _experts(one: Fit) -> go.Figure:
     tokens = one.rows.variables.get("tokens", np.ones(len(one.rows)))
     figure = go.Figure()
     sizes = np.unique(size)
-    for number, value in enumerate(sizes[np.linspace(0, len(sizes) - 1, min(CURVES, len(sizes))).round().astype(int)]):
+    sizes = sizes[np.linspace(0, len(sizes) - 1, min(CURVES, len(sizes))).round().astype(int)]
+    for number, value in enumerate(sizes):
         at_size = size == value
         rows = at_size & (tokens >= tokens[at_size].max() * 0.999)
-        colour = COLOURS[number % len(COLOURS)]
+        colour = scale_colour(number / max(len(sizes) - 1, 1))
+        name = f"N = {count_text(float(value))}"
         figure.add_scatter(
             x=experts[rows],
             y=one.rows.loss[rows],
             mode="markers",
-            name=f"N = {count_text(float(value))}",
-            marker={"color": colour, "size": 7},
+            name=name,
+            marker={"color": colour, "symbol": SYMBOLS[number]},
+            hovertemplate=f"{name}, E = %{{x:g}}<br>%{{y:.4f}} nats/token<extra></extra>",
         )
         grid = np.geomspace(1, experts.max(), 60)
-        middle = {name: np.full(60, values[rows][0]) for name, values in one.rows.variables.items()}
+        middle = {key: np.full(60, values[rows][0]) for key, values in one.rows.variables.items()}
         at = middle | {"experts": grid}
         if one.draws:
-            columns = {name: values[:, None] for name, values in one.draws.items()}
+            columns = {key: values[:, None] for key, values in one.draws.items()}
             low, high = np.percentile(one.rows.law.loss_of(columns, at), INTERVAL_PERCENTILES, axis=0)
-            figure.add_scatter(x=grid, y=high, mode="lines", line={"width": 0}, showlegend=False, hoverinfo="skip")
-            figure.add_scatter(
-                x=grid,
-                y=low,
-                mode="lines",
-                line={"width": 0},
-                fill="tonexty",
-                fillcolor=_pale(colour),
-                showlegend=False,
-                hoverinfo="skip",
-            )
-        curve = one.rows.law.loss_of(one.coefficients, at)
-        figure.add_scatter(x=grid, y=curve, mode="lines", showlegend=False, line={"color": colour, "dash": "dot"})
-    figure.update_xaxes(**_log_axis(experts))
-    words = "loss at the most tokens of each size, nats/token"
-    return _styled(figure, one, "experts E (dotted: the fit; band: its 90 % interval)", words)
+            hidden = {"x": grid, "mode": "lines", "line": {"width": 0}, "showlegend": False, "hoverinfo": "skip"}
+            figure.add_scatter(y=high, **hidden)
+            figure.add_scatter(y=low, fill="tonexty", fillcolor=pale(colour), **hidden)
+        figure.add_scatter(
+            x=grid,
+            y=one.rows.law.loss_of(one.coefficients, at),
+            mode="lines",
+            showlegend=False,
+            line={"color": colour, "dash": "dot"},
+            hovertemplate=f"the fit, {name}, E = %{{x:.3g}}<br>%{{y:.4f}} nats/token<extra></extra>",
+        )
+    figure.update_xaxes(title="experts E (log)", **experts_axis(experts))
+    figure.update_yaxes(title="loss, nats/token")
+    return _of(figure, one, "Loss against the number of experts, each size at its most tokens")
 
 
 def _intervals(one: Fit, profiles: dict[str, Interval]) -> go.Figure:
@@ -118,9 +150,9 @@ def _intervals(one: Fit, profiles: dict[str, Interval]) -> go.Figure:
         at = dict(one.coefficients) | {name: value}
         return float(one.space.shares([at[key] for key in names])[names.index(name)])
 
-    kinds: list[tuple[str, str, dict[str, Interval]]] = [("profile", COLOURS[2], profiles)]
+    kinds: list[tuple[str, str, dict[str, Interval]]] = [("profile", SECOND, profiles)]
     if one.draws:
-        kinds.insert(0, ("bootstrap", COLOURS[1], dict(one.intervals)))
+        kinds.insert(0, ("bootstrap", ACCENT, dict(one.intervals)))
     for offset, (kind, colour, intervals) in zip((0.15, -0.15), kinds, strict=False):
         for row, name in enumerate(names):
             low, high = intervals[name]
@@ -139,24 +171,28 @@ def _intervals(one: Fit, profiles: dict[str, Interval]) -> go.Figure:
         x=[share(name, one.coefficients[name]) for name in names],
         y=list(range(len(names))),
         mode="markers",
-        marker={"color": "black", "symbol": "line-ns-open", "size": 14},
+        marker={"color": NEUTRAL, "symbol": "line-ns-open", "size": 16, "line": {"width": 3}},
+        text=[f"{name} = {value:.4g}" for name, value in one.coefficients.items()],
         name="estimate",
+        hovertemplate="%{text}<extra></extra>",
     )
-    figure.update_yaxes(tickvals=list(range(len(names))), ticktext=names, autorange="reversed")
-    figure.update_xaxes(range=[-0.02, 1.02])
-    return _styled(figure, one, "share of the allowed range (of its logarithm where that is fitted)", "")
+    figure.update_yaxes(tickvals=list(range(len(names))), ticktext=names, autorange="reversed", zeroline=False)
+    figure.update_xaxes(range=[-0.02, 1.02], title="share of the allowed range")
+    figure.update_layout(legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0})
+    return _of(figure, one, "The coefficients' 90 % intervals")
 
 
 def _isoflop(one: Fit, groups: list[IsoFlop]) -> go.Figure:
     """Loss against size at equal compute, one panel per number of experts, with parabolas and their minima."""
     experts = sorted({group.experts for group in groups if not np.isnan(group.experts)}) or [float("nan")]
-    titles = ["" if np.isnan(number) else f"E = {number:g}" for number in experts]
+    titles = ["" if np.isnan(number) else label_of(number) for number in experts]
     figure = make_subplots(rows=1, cols=len(experts), shared_yaxes=True, subplot_titles=titles)
     computes = sorted({group.flops for group in groups})
     listed: set[str] = set()
     for group in groups:
         column = 1 if np.isnan(group.experts) else experts.index(group.experts) + 1
-        colour = sample_colorscale("Viridis", [0.9 * computes.index(group.flops) / max(len(computes) - 1, 1)])[0]
+        at = computes.index(group.flops)
+        colour = scale_colour(at / max(len(computes) - 1, 1))
         fine = np.geomspace(group.sizes[0], group.sizes[-1], 80)
         name = f"{group.flops:.2g} FLOPs"
         place = {"row": 1, "col": column}
@@ -164,7 +200,7 @@ def _isoflop(one: Fit, groups: list[IsoFlop]) -> go.Figure:
             x=group.sizes,
             y=group.losses,
             mode="markers",
-            marker={"color": colour, "size": 6},
+            marker={"color": colour, "symbol": SYMBOLS[at % len(SYMBOLS)]},
             name=name,
             legendgroup=name,
             showlegend=name not in listed,
@@ -172,10 +208,9 @@ def _isoflop(one: Fit, groups: list[IsoFlop]) -> go.Figure:
             **place,
         )
         listed.add(name)
-        curve = np.polyval(group.curve, np.log(fine))
         figure.add_scatter(
             x=fine,
-            y=curve,
+            y=np.polyval(group.curve, np.log(fine)),
             mode="lines",
             line={"color": colour, "width": 1},
             showlegend=False,
@@ -187,46 +222,25 @@ def _isoflop(one: Fit, groups: list[IsoFlop]) -> go.Figure:
                 x=[group.parabola.n],
                 y=[group.parabola.loss],
                 mode="markers",
-                marker={"color": colour, "symbol": "x", "size": 10},
+                marker={"color": colour, "symbol": "x-thin-open", "size": 12, "line": {"width": 3}},
                 showlegend=False,
                 hovertemplate=f"{name}: lowest at N %{{x:.3g}}<extra></extra>",
                 **place,
             )
-    figure.update_xaxes(title="size N", **_log_axis(np.concatenate([group.sizes for group in groups])))
+    figure.update_xaxes(title="size N (log)", **log_axis(np.concatenate([group.sizes for group in groups])))
     figure.update_yaxes(title="loss, nats/token", col=1)
-    figure = _styled(figure, one)
-    return figure.update_layout(height=max(figure.layout.height, 200 + LEGEND_LINE * len(listed)))
-
-
-def _log_axis(values: Values) -> dict[str, Any]:
-    """A logarithmic axis with a tick at every power of ten, and at 2 and 5 times it where those are few."""
-    low, high = float(values.min()), float(values.max())
-    if low <= 0:
-        return {}
-    for steps in ((1, 2, 5), (1,)):
-        ticks = [m * 10.0**k for k in range(int(np.log10(low)) - 1, int(np.log10(high)) + 2) for m in steps]
-        ticks = [tick for tick in ticks if 0.9 * low <= tick <= 1.1 * high]
-        if len(ticks) <= TICKS:
-            break
-    return {"type": "log", "tickvals": ticks, "ticktext": [count_text(tick) for tick in ticks]}
-
-
-def _pale(colour: str) -> str:
-    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
-    return f"rgba({red},{green},{blue},0.15)"
+    return _of(
+        figure,
+        one,
+        "Loss against size at equal compute (crosses: lowest of the parabola)",
+        height=max(500, 200 + LEGEND_LINE * len(listed)),
+    )
 
 
 def _end(value: float | None) -> str:
     return "open" if value is None else f"{value:.4g}"
 
 
-def _styled(figure: go.Figure, one: Fit, x: str | None = None, y: str | None = None) -> go.Figure:
-    figure.update_layout(
-        title=f"{one.rows.law.name} fitted to {len(one.rows)} runs<br><sup>RMSLE {one.rmsle:.3g}</sup>",
-        template="plotly_white",
-        width=900,
-        height=520,
-    )
-    if x is not None:
-        figure.update_layout(xaxis_title=x, yaxis_title=y)
-    return figure
+def _of(figure: go.Figure, one: Fit, title: str, *, height: int = 500) -> go.Figure:
+    note = f"{one.rows.law.name} fitted to {len(one.rows)} runs, RMSLE {one.rmsle:.3g}"
+    return styled(figure, title, note, height=height)

@@ -4,11 +4,11 @@ import numpy as np
 import plotly.graph_objects as go
 
 from moeconomics.planning import Candidate, Plan, loss_under_budget, pareto, rungs
+from moeconomics.reports.theme import colour_of, curve, label_of, log_axis, styled
 from moeconomics.units import count_text
 
-# Okabe and Ito's colour-blind-safe palette; a number of experts has the same colour in every figure.
-COLOURS = ("#000000", "#0072B2", "#009E73", "#D55E00", "#CC79A7", "#E69F00", "#56B4E9", "#999999")
 RULE_MARKS = {"loss_optimal": "circle", "bounded_loss": "diamond", "lifetime": "square"}
+USD, LOSS = "USD per million output tokens", "nats/token"
 
 
 def loss_cost_figure(made: Plan) -> go.Figure:
@@ -28,57 +28,45 @@ def loss_cost_figure(made: Plan) -> go.Figure:
         usd = table.usd_ER[row] * 1e6
         best = pareto(usd, loss_ER[row])
         keep = best[(usd[best] > cheapest / 2) & (usd[best] < dearest * 2)]
-        name = "dense" if experts == 1 else f"E = {experts}"
-        colour = COLOURS[row % len(COLOURS)]
-        figure.add_scatter(
-            x=usd[keep], y=loss_ER[row][keep], name=name, mode="lines", line={"color": colour, "width": 2}
-        )
+        curve(figure, experts, usd[keep], loss_ER[row][keep], (USD, LOSS))
         for one in (one for one in shown if one.experts == experts):
             figure.add_scatter(
                 x=[one.usd_per_mtok_output],
                 y=[one.loss],
                 mode="markers",
                 showlegend=False,
+                legendgroup=label_of(experts),
                 marker={
-                    "color": colour,
-                    "size": 14 if one == made.recommended else 9,
+                    "color": colour_of(experts),
+                    "size": 16 if one == made.recommended else 10,
                     "symbol": "star" if one == made.recommended else RULE_MARKS[one.rule],
-                    "line": {"color": "white", "width": 1},
                 },
                 hovertemplate=(
-                    f"{name}, {one.rule.replace('_', '-')}<br>{count_text(one.n_active)} active, "
+                    f"{label_of(experts)}, {one.rule.replace('_', '-')}<br>{count_text(one.n_active)} active, "
                     f"{count_text(one.n_total)} total<br>{count_text(one.tokens)} tokens<br>"
-                    "%{y:.4f} nats/token<br>%{x:.3g} USD per million output tokens<extra></extra>"
+                    f"%{{y:.4f}} {LOSS}<br>%{{x:.3g}} {USD}<extra></extra>"
                 ),
             )
     chosen = made.recommended
     figure.add_annotation(
         x=np.log10(chosen.usd_per_mtok_output),
         y=chosen.loss,
-        text=(
-            f"recommended: E = {chosen.experts}, {count_text(chosen.n_active)} active, "
-            f"{count_text(chosen.tokens)} tokens"
-        ),
+        text=f"recommended: E = {chosen.experts}<br>{count_text(chosen.n_active)} active, "
+        f"{count_text(chosen.tokens)} tokens",
+        align="left",
         showarrow=True,
         arrowhead=2,
-        ax=-20,
-        ay=55,
+        ax=0,
+        ay=60,
     )
-    figure.update_layout(
-        title=(
-            f"Loss and serving cost of models that cost {problem.train_flops:.3g} FLOPs to train<br>"
-            f"<sup>law {problem.law.name}; {problem.deployment.chip.name}, traffic "
-            f"{problem.deployment.traffic.name}; circles: loss-optimal, diamonds: cheapest at the quality of E = "
-            f"{problem.base_experts}; modelled, not measured</sup>"
-        ),
-        xaxis={"title": "USD per million output tokens (log scale)", "type": "log"},
-        yaxis={"title": "loss, nats/token"},
-        template="plotly_white",
-        legend={"title": "experts"},
-        width=900,
-        height=520,
+    figure.update_xaxes(title=f"{USD} (log)", **log_axis([cheapest / 2, dearest * 2]))
+    figure.update_yaxes(title=f"loss, {LOSS}")
+    return styled(
+        figure,
+        f"Loss and serving cost of models that cost {problem.train_flops:.3g} FLOPs to train",
+        f"law {problem.law.name}; {problem.deployment.chip.name}, traffic {problem.deployment.traffic.name}; circles: "
+        f"loss-optimal, diamonds: cheapest at the quality of E = {problem.base_experts}; modelled, not measured",
     )
-    return figure
 
 
 def _marked(made: Plan, one: Candidate) -> bool:

@@ -23,18 +23,54 @@ for (const button of document.querySelectorAll("th button")) {
     table.tBodies[0].append(...rows);
   });
 }
-// On a narrow screen the legend goes below the figure, which else has no room.
+// Charts follow the scheme; on a narrow screen their panels stand one above the other and the legend below them.
 const narrow = window.matchMedia("(max-width: 40rem)");
-const titles = new Map();
+const dark = window.matchMedia("(prefers-color-scheme: dark)");
+const templates = JSON.parse(document.getElementById("templates").textContent);
+const PANEL = 230, GAP = 90, ENTRY = 24; // pixels
+const wide = new Map(); // chart → the layout that it came with
+const stacked = (layout, entries) => {
+  const panels = Object.keys(layout).filter((key) => /^xaxis\d*$/.test(key));
+  const names = panels.map((key) => key.slice("xaxis".length));
+  const all = panels.length * (PANEL + GAP) - GAP;
+  const top = (place) => 1 - (place * (PANEL + GAP)) / all;
+  const change = {
+    height: all + 120 + ENTRY * Math.ceil(entries / 2), dragmode: false, "margin.t": 40, "margin.l": 10, "margin.r": 10,
+    "legend.orientation": "h", "legend.x": 0, "legend.xanchor": "left", "legend.y": 0, "legend.yref": "container",
+    "legend.yanchor": "bottom",
+  };
+  if (panels.length === 1) return change;
+  names.forEach((name, place) => {
+    change[`xaxis${name}.domain`] = [0, 1];
+    change[`yaxis${name}.domain`] = [top(place) - PANEL / all, top(place)];
+    const other = layout[`yaxis${name}`].matches;
+    if (other === undefined) return;
+    change[`yaxis${name}.showticklabels`] = true;
+    change[`yaxis${name}.title.text`] = layout[other.replace("y", "yaxis")].title?.text ?? "";
+  });
+  (layout.annotations ?? []).forEach((note, index) => {
+    if (note.xref !== "paper" || note.yref !== "paper") return;
+    const far = (name) => {
+      const [x, y] = [layout[`xaxis${name}`].domain, layout[`yaxis${name}`].domain];
+      return Math.abs(note.x - (x[0] + x[1]) / 2) + Math.abs(note.y - y[1]);
+    };
+    const place = names.indexOf([...names].sort((one, two) => far(one) - far(two))[0]);
+    change[`annotations[${index}].x`] = 0.5;
+    change[`annotations[${index}].y`] = top(place);
+  });
+  return change;
+};
+const at = (layout, path) => path.match(/[^.[\]]+/g).reduce((part, key) => part?.[key], layout) ?? null;
 const fit = () => {
   for (const chart of document.querySelectorAll(".js-plotly-plot")) {
-    if (!titles.has(chart)) titles.set(chart, chart.layout.title.text);
-    // The caption says what a title too long for the screen would say.
-    Plotly.relayout(chart, narrow.matches
-      ? { "legend.orientation": "h", "legend.y": -0.3, "legend.x": 0, "title.text": "", "margin.l": 55, "margin.r": 10 }
-      : { "legend.orientation": "v", "legend.y": 1, "legend.x": 1.02, "title.text": titles.get(chart), "margin.l": 80,
-          "margin.r": 80 });
+    if (!wide.has(chart)) wide.set(chart, structuredClone(chart.layout));
+    const layout = wide.get(chart);
+    const change = stacked(layout, chart.data.filter((one) => one.showlegend !== false).length);
+    if (!narrow.matches) for (const key of Object.keys(change)) change[key] = at(layout, key);
+    for (const box of [chart.parentElement, chart]) box.style.height = `${change.height}px`;
+    Plotly.relayout(chart, { ...change, template: templates[dark.matches ? "dark" : "light"] });
   }
 };
 narrow.addEventListener("change", fit);
+dark.addEventListener("change", fit);
 fit();

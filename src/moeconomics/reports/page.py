@@ -3,6 +3,7 @@
 It opens without a network (Plotly is inlined), in light and dark, on a phone, by keyboard and with a screen reader.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -11,7 +12,10 @@ from importlib.resources import files
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
+from moeconomics.reports.theme import DARK, LIGHT, headless
+
 NOT_KNOWN = "n/a"
+WORDS = 40  # letters of a cell; longer ones are broken into lines
 
 Cell = str | int | float | tuple[float, str] | None  # a pair is a number and how people write it
 
@@ -46,7 +50,7 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """What a report says, in the order in which it is read."""
+    """What a report says, in the order in which it is read; `more` charts stand after the tables."""
 
     title: str
     sentence: str
@@ -56,11 +60,13 @@ class Page:
     tables: Sequence[Table]
     provenance: Mapping[str, str]
     warnings: Sequence[str] = field(default=())
+    more: Sequence[Chart] = field(default=())
 
 
 def html(page: Page) -> str:
     """The whole page as text."""
     style, script = ((files(__package__) / f"page.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
+    templates = json.dumps({"light": LIGHT.to_plotly_json(), "dark": DARK.to_plotly_json()})
     parts = [
         "<!doctype html>",
         '<html lang="en">',
@@ -81,6 +87,7 @@ def html(page: Page) -> str:
         "<h2>Why</h2>" if page.details else "",
         *_list(page.details),
         *(part for table in page.tables for part in _table(table)),
+        *(part for index, chart in enumerate(page.more, len(page.charts)) for part in _chart(index, chart)),
         "<h2>How far to trust it</h2>",
         *_list(page.warnings or ("Nothing was extrapolated, and no figure that enters is unverified.",)),
         "<h2>Where the numbers are from</h2>",
@@ -88,6 +95,7 @@ def html(page: Page) -> str:
         *(f"<dt>{escape(kind)}</dt><dd>{escape(source)}</dd>" for kind, source in page.provenance.items()),
         "</dl>",
         "</main>",
+        f'<script type="application/json" id="templates">{templates}</script>',
         f"<script>{script}</script>",
         "</body>",
         "</html>",
@@ -106,16 +114,17 @@ def _numbers(numbers: Sequence[Number]) -> Iterator[str]:
 
 
 def _chart(index: int, chart: Chart) -> Iterator[str]:
-    figure = go.Figure(chart.figure)
-    figure.update_layout(autosize=True, width=None)
+    figure, title, note = headless(chart.figure)
     drawn = figure.to_html(
         full_html=False,
         include_plotlyjs=False,
         div_id=f"chart-{index}",
         config={"responsive": True, "displaylogo": False},
     )
-    yield f'<figure role="group" aria-label="{escape(chart.words, quote=True)}">{drawn}'
-    yield f"<figcaption>{escape(chart.words)}</figcaption></figure>"
+    yield f'<figure role="group" aria-label="{escape(chart.words, quote=True)}">'
+    yield f"<h2>{escape(title)}</h2>" if title else ""
+    yield f'<p class="note">{escape(note)}</p>' if note else ""
+    yield f"{drawn}<figcaption>{escape(chart.words)}</figcaption></figure>"
 
 
 def _list(lines: Sequence[str]) -> Iterator[str]:
@@ -130,7 +139,7 @@ def _table(table: Table) -> Iterator[str]:
     if table.note:
         yield f"<p>{escape(table.note)}</p>"
     yield f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(table.title, quote=True)}"><table>'
-    heads = "".join(f'<th scope="col"><button type="button">{escape(name)}</button></th>' for name in table.columns)
+    heads = "".join(_head(name, [row[column] for row in table.rows]) for column, name in enumerate(table.columns))
     yield f"<thead><tr>{heads}</tr></thead><tbody>"
     for place, row in enumerate(table.rows):
         mark = ' class="marked"' if place == table.marked else ""
@@ -138,11 +147,18 @@ def _table(table: Table) -> Iterator[str]:
     yield "</tbody></table></div>"
 
 
+def _head(name: str, cells: Sequence[Cell]) -> str:
+    """A column's name, above its numbers at the right."""
+    kind = ' class="number"' if any(isinstance(cell, tuple | int | float) for cell in cells) else ""
+    return f'<th scope="col"{kind}><button type="button">{escape(name)}</button></th>'
+
+
 def _cell(value: Cell) -> str:
     if value is None:
         return f"<td>{NOT_KNOWN}</td>"
     if isinstance(value, str):
-        return f"<td>{escape(value)}</td>"
+        broken = ' class="words"' if len(value) > WORDS else ""
+        return f"<td{broken}>{escape(value)}</td>"
     number, text = value if isinstance(value, tuple) else (value, f"{value:.4g}")
     # The sorting script reads data-value.
     return f'<td class="number" data-value="{number!r}">{escape(text)}</td>'

@@ -1,11 +1,14 @@
 """Figures as PNG and SVG, by kaleido and the Chrome or Chromium of the machine."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import plotly.graph_objects as go
+import plotly.io as pio
 
 from moeconomics.errors import BadInput
 
+KINDS = ("png", "svg")
 HOW = (
     "PNG and SVG pictures need Chrome or Chromium and kaleido: pip install kaleido, and set BROWSER_PATH to the browser"
 )
@@ -13,15 +16,13 @@ HOW = (
 
 def pictures(figures: dict[str, go.Figure]) -> tuple[dict[str, bytes], str | None]:
     """(file name → content) of every figure in both formats, or none and what is missing."""
-    try:
-        made = {
-            f"{name}.{kind}": figure.to_image(format=kind)
-            for name, figure in figures.items()
-            for kind in ("png", "svg")
-        }
-    except (ValueError, RuntimeError, ImportError) as error:  # Plotly's and kaleido's own errors
-        return {}, f"{HOW} ({str(error).strip().splitlines()[0]})"
-    return made, None
+    with TemporaryDirectory() as folder:
+        files = [(figure, Path(folder) / f"{name}.{kind}") for name, figure in figures.items() for kind in KINDS]
+        try:
+            pio.write_images([figure for figure, _ in files], [path for _, path in files])  # one browser for all
+        except (ValueError, RuntimeError, ImportError) as error:  # Plotly's and kaleido's own errors
+            return {}, f"{HOW} ({str(error).strip().splitlines()[0]})"
+        return {path.name: path.read_bytes() for _, path in files}, None
 
 
 def drawn(figure: go.Figure, path: Path) -> bytes:
@@ -29,7 +30,7 @@ def drawn(figure: go.Figure, path: Path) -> bytes:
 
     Errors: `BadInput` for another ending, or when the browser for pictures is missing.
     """
-    if path.suffix not in (".png", ".svg"):
+    if path.suffix.removeprefix(".") not in KINDS:
         raise BadInput(f"{path}: a report is .html, a picture of its chart .png or .svg")
     made, missing = pictures({path.stem: figure})
     if missing is not None:

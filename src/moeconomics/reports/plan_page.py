@@ -3,6 +3,7 @@
 from moeconomics.planning import Candidate, Plan, Variation
 from moeconomics.reports.loss_cost import loss_cost_figure
 from moeconomics.reports.page import Cell, Chart, Number, Page, Table
+from moeconomics.reports.trilemma import trilemma_figure
 from moeconomics.units import count_text
 
 COLUMNS = (
@@ -53,6 +54,11 @@ def plan_page(made: Plan) -> Page:
             ),
         ),
         charts=(
+            Chart(
+                figure=trilemma_figure(made),
+                words="What training, serving cost and loss buy of one another: loss-optimal models, a line for each "
+                "number of experts. The star is the recommended model; off its line it is trained beyond its optimum.",
+            ),
             Chart(
                 figure=loss_cost_figure(made),
                 words="Loss against serving cost, a line for each number of experts; all cost the same to train. "

@@ -7,12 +7,24 @@ from collections.abc import Callable
 
 import numpy as np
 import plotly.graph_objects as go
-from plotly.colors import sample_colorscale
 from plotly.subplots import make_subplots
 
 from moeconomics.laws import DEFAULT_LAW, Law, get_law
 from moeconomics.planning import bounded_cost, bounded_loss, loss_optimal
-from moeconomics.reports.loss_cost import COLOURS
+from moeconomics.reports.theme import (
+    ACCENT,
+    NEUTRAL,
+    SECOND,
+    SYMBOLS,
+    colour_of,
+    curve,
+    experts_axis,
+    label_of,
+    log_axis,
+    scale_colour,
+    styled,
+)
+from moeconomics.reports.trilemma import trilemma
 from moeconomics.reproduction import EXPERTS, Abstract, Question, Setting, Shaped
 from moeconomics.shapes import counts, get_architecture, ladder, load_models
 from moeconomics.units import Array, count_text
@@ -21,10 +33,8 @@ PAPER_BUDGET = 5.15e21
 TABLE_1 = ((81_395_712, 768, 12), (184_064_768, 896, 14), (289_406_976, 1024, 16), (679_477_248, 1536, 16))
 SWEEP_TOKENS = (2.5e9, 5e9, 10e9, 20e9)
 BASES = (1, 4)
-LOSS, COST, SIZE = "loss, nats/token", "USD per million output tokens", "size N, parameters"
-FLOPS = "training FLOPs, 6ND"
+LOSS, USD, PARAMETERS, FLOPS = "nats/token", "USD per million output tokens", "parameters", "training FLOPs, 6ND"
 RATIO = "size / base's"
-USD = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # ticks
 
 
 def reproduction_figures(
@@ -45,40 +55,48 @@ def reproduction_figures(
 
 
 def _loss_against_experts(law: Law) -> go.Figure:
-    figure = _panels(
-        [f"D = {count_text(tokens)} tokens" for tokens in SWEEP_TOKENS],
-        f"Loss against experts at the sizes and tokens of the paper's sweep (Fig. 1)<br><sup>law {law.name}, not "
-        "fitted to these runs, whose losses are not published; dots: the numbers of experts of the sweep</sup>",
-        shared_yaxes=True,
-    )
+    figure = make_subplots(
+        rows=1, cols=len(SWEEP_TOKENS), shared_yaxes=True, horizontal_spacing=0.03,
+        subplot_titles=[f"D = {count_text(tokens)} tokens" for tokens in SWEEP_TOKENS],
+    )  # fmt: skip
     fine = np.geomspace(EXPERTS[0], EXPERTS[-1], 60)
     for column, tokens in enumerate(SWEEP_TOKENS, start=1):
         for row, (size, *_) in enumerate(TABLE_1):
-            colour = sample_colorscale("Viridis", [row / len(TABLE_1)])[0]
+            colour = scale_colour(row / (len(TABLE_1) - 1))
+            name = f"N = {count_text(size)}"
             for experts, mode in ((fine, "lines"), (np.array(EXPERTS), "markers")):
                 values = Abstract().variables(law.variables, np.array(float(size)), experts, np.array(tokens), "6nd")
                 figure.add_scatter(
-                    x=experts, y=law.loss_of(law.coefficients, values), mode=mode, name=f"N = {count_text(size)}",
-                    line={"color": colour, "dash": "dot"}, marker={"color": colour}, row=1, col=column,
-                    showlegend=column == 1 and mode == "lines", legendgroup=str(size),
+                    x=experts, y=law.loss_of(law.coefficients, values), mode=mode, name=name,
+                    line={"color": colour, "dash": "dot"}, marker={"color": colour, "symbol": SYMBOLS[row]}, row=1,
+                    col=column, showlegend=column == 1 and mode == "markers", legendgroup=str(size),
+                    hovertemplate=f"{name}, E = %{{x:.3g}}<br>%{{y:.4f}} {LOSS}<extra></extra>",
                 )  # fmt: skip
-    figure.update_xaxes(title="experts E", type="log", tickvals=EXPERTS)
-    figure.update_yaxes(title=LOSS, col=1)
-    return figure
+    figure.update_xaxes(title="experts E (log)", **experts_axis(EXPERTS))
+    figure.update_yaxes(title=f"loss, {LOSS}", col=1)
+    return styled(
+        figure,
+        "Loss against experts at the sizes and tokens of the paper's sweep (Fig. 1)",
+        f"law {law.name}, not fitted to these runs, whose losses are not published; markers: the sweep's numbers of "
+        "experts",
+        width=1100,
+    )
 
 
 def _cost_against_size(setting: Setting) -> go.Figure:
     """A curve ends where no number of GPUs holds the model."""
-    figure = _panels([""], _title("Serving cost against size (Fig. 2)", setting))
+    figure = go.Figure()
     sizes = np.geomspace(*setting.sizes, 900)
+    shown = []
     for experts in EXPERTS:
         n = _n(setting, sizes)
         usd = setting.cost(sizes, np.full(sizes.shape, experts)) * 1e6
         keep = (n >= 5e8) & (n <= 3e10) & np.isfinite(usd)
-        _line(figure, experts, n[keep], usd[keep], 1)
-    figure.update_xaxes(title=SIZE + " (log scale)", **_log((5e8, 1e9, 2e9, 5e9, 1e10, 2e10, 3e10)))
-    figure.update_yaxes(title=COST + " (log scale)", **_log(USD))
-    return figure
+        curve(figure, experts, n[keep], usd[keep], (PARAMETERS, USD))
+        shown.append(usd[keep])
+    figure.update_xaxes(title="size N, parameters (log)", **log_axis((5e8, 3e10)))
+    figure.update_yaxes(title=f"{USD} (log)", **log_axis(np.concatenate(shown)))
+    return styled(figure, "Serving cost against size (Fig. 2)", _note(setting))
 
 
 def _trilemma(question: Question) -> go.Figure:
@@ -86,30 +104,20 @@ def _trilemma(question: Question) -> go.Figure:
     size_EB = loss_optimal(question.trade, budgets, question.case_ME1[0])
     loss_EB = question.trade.loss_under(budgets, size_EB, question.case_ME1[0])
     usd_EB = 1e6 * question.trade.cost(size_EB, question.case_ME1[0])
-    figure = _panels(
-        ["loss and cost", "loss and training", "cost and training"],
-        _title("Loss, training and serving cost of loss-optimal models (Fig. 3)", question.setting, question),
+    return styled(
+        trilemma(EXPERTS, budgets, loss_EB, usd_EB),
+        "Loss, training and serving cost of loss-optimal models (Fig. 3)",
+        _note(question.setting, question),
+        width=1100,
+        height=400,
     )
-    for row, experts in enumerate(EXPERTS):
-        _line(figure, experts, usd_EB[row], loss_EB[row], 1)
-        _line(figure, experts, budgets, loss_EB[row], 2)
-        _line(figure, experts, budgets, usd_EB[row], 3)
-    figure.update_xaxes(title="USD per million tokens (log)", **_log(USD), col=1)
-    for column in (2, 3):
-        figure.update_xaxes(title=FLOPS + " (log)", **_log((1e21, 1e22), text=("1e21", "1e22")), col=column)
-    figure.update_yaxes(title=LOSS, col=1)
-    figure.update_yaxes(title=LOSS, col=2)
-    figure.update_yaxes(title="USD per million tokens (log)", **_log(USD), col=3)
-    return figure
 
 
 def _loss_cost(question: Question) -> go.Figure:
     """Each curve holds the sizes up to a third above the loss-optimal one, which is marked."""
-    figure = _panels(
-        [""],
-        _title(f"Loss against serving cost, {PAPER_BUDGET:.3g} training FLOPs (Fig. 4)", question.setting, question),
-    )
+    figure = go.Figure()
     best_E = loss_optimal(question.trade, np.array(PAPER_BUDGET), question.case_ME1[0, :, 0])
+    shown = []
     for row, experts in enumerate(EXPERTS):
         case = question.case_ME1[0, row]
         # Sizes are widths: N grows with their third power.
@@ -117,15 +125,20 @@ def _loss_cost(question: Question) -> go.Figure:
         loss = question.trade.loss_under(np.array(PAPER_BUDGET), sizes, case)
         usd = 1e6 * question.trade.cost(sizes, case)
         keep = np.isfinite(usd[:-1])
-        _line(figure, experts, usd[:-1][keep], loss[:-1][keep], 1)
+        curve(figure, experts, usd[:-1][keep], loss[:-1][keep], (USD, LOSS))
         figure.add_scatter(
-            x=usd[-1:], y=loss[-1:], mode="markers", showlegend=False, legendgroup=_label(experts),
-            marker={"color": _colour(experts), "size": 11},
-            hovertemplate="loss-optimal, %{y:.4f} nats/token<extra></extra>",
+            x=usd[-1:], y=loss[-1:], mode="markers", showlegend=False, legendgroup=label_of(experts),
+            marker={"color": colour_of(experts), "size": 11},
+            hovertemplate=f"{label_of(experts)}, loss-optimal<br>%{{x:.4g}} {USD}<br>%{{y:.4f}} {LOSS}<extra></extra>",
         )  # fmt: skip
-    figure.update_xaxes(title=COST + " (log scale; dots: loss-optimal, to their left over-trained)", **_log(USD))
-    figure.update_yaxes(title=LOSS)
-    return figure
+        shown.append(usd[np.isfinite(usd)])
+    figure.update_xaxes(title=f"{USD} (log)", **log_axis(np.concatenate(shown)))
+    figure.update_yaxes(title=f"loss, {LOSS}")
+    return styled(
+        figure,
+        f"Loss against serving cost, {PAPER_BUDGET:.3g} training FLOPs (Fig. 4)",
+        f"dots: loss-optimal, to their left over-trained; {_note(question.setting, question)}",
+    )
 
 
 def _bounded(question: Question, rule: str) -> go.Figure:
@@ -139,7 +152,7 @@ def _bounded(question: Question, rule: str) -> go.Figure:
         ),
     }[rule]
     budgets = np.geomspace(2e21, 1e22, 9)
-    names = [f"{words}, base {_label(base)}" for base in BASES for words in (left.split(",")[0], RATIO)]
+    names = [f"{words}, base {label_of(base)}" for base in BASES for words in (left.split(",")[0], RATIO)]
     figure = make_subplots(rows=2, cols=2, subplot_titles=names, vertical_spacing=0.16, horizontal_spacing=0.12)
     trade, cases = question.trade, question.case_ME1[0]
     for row, base in enumerate(BASES, start=1):
@@ -154,17 +167,16 @@ def _bounded(question: Question, rule: str) -> go.Figure:
         ratio_EB = _n(question.setting, size_EB) / _n(question.setting, optimum)
         for experts in (e for e in EXPERTS if e > base):
             index = EXPERTS.index(experts)
-            _line(figure, experts, budgets, bought_EB[index], 1, row=row, listed=row == 1)
-            _line(figure, experts, budgets, ratio_EB[index], 2, row=row, listed=False)
+            curve(figure, experts, budgets, bought_EB[index], (FLOPS, left), row=row, col=1, listed=row == 1)
+            curve(figure, experts, budgets, ratio_EB[index], (FLOPS, RATIO), row=row, col=2, listed=False)
         figure.update_yaxes(title=left, rangemode="tozero", row=row, col=1)
         figure.update_yaxes(title=RATIO, rangemode="tozero", tickformat=".0%", row=row, col=2)
     if rule == "bounded_loss":
         figure.update_yaxes(tickformat=".0%", col=1)
     # Room at the left keeps the first label off the vertical axis's 0.
-    ends = np.log10([1.7e21, 1.1e22]).tolist()
-    figure.update_xaxes(range=ends, **_log((2e21, 5e21, 1e22), text=("2e21", "5e21", "1e22")))
-    figure.update_xaxes(title=FLOPS + " (log)", row=2)
-    return _styled(figure, _title(heading, question.setting, question), height=680)
+    figure.update_xaxes(range=np.log10([1.7e21, 1.1e22]).tolist(), **log_axis(budgets, scientific=True))
+    figure.update_xaxes(title=f"{FLOPS} (log)", row=2)
+    return styled(figure, heading, _note(question.setting, question), width=1000, height=640)
 
 
 def _cache_against_size() -> go.Figure:
@@ -172,27 +184,27 @@ def _cache_against_size() -> go.Figure:
     shapes = [(model.name, model.shape) for model in load_models().values() if np.all(model.shape.n_experts == 1)]
     made = ladder(get_architecture("yun2024"), np.geomspace(1e8, 1e11, 25), 50_304).shapes(1)
     named = [
-        ("this package's ladder", counts(made).n_total_non_embedding, made.d_model * made.n_layers, None, "#0072B2"),
+        ("this package's ladder", counts(made).n_total_non_embedding, made.d_model * made.n_layers, None, ACCENT),
         (
             "public dense models",
             np.array([float(counts(shape).n_total_non_embedding) for _, shape in shapes]),
             np.array([float(shape.d_model * shape.n_layers) for _, shape in shapes]),
             [name for name, _ in shapes],
-            "#D55E00",
+            SECOND,
         ),
         (
             "the paper's Table 1",
             *np.array([(n, h * layers) for n, h, layers in TABLE_1], dtype=float).T,
             None,
-            "#000000",
+            NEUTRAL,
         ),
     ]
-    figure = _panels([""], "")
+    figure = go.Figure()
     for (name, n, hl, text, colour), symbol in zip(named, ("circle-open", "diamond", "square"), strict=True):
         figure.add_scatter(
-            x=n ** (2 / 3), y=hl, name=name, mode="markers", text=text,
+            x=n ** (2 / 3), y=hl, name=name, mode="markers", text=text or [name] * len(n),
             marker={"color": colour, "symbol": symbol, "size": 9},
-            hovertemplate="%{text}<br>h·l %{y:.4g}<extra></extra>" if text else "h·l %{y:.4g}<extra></extra>",
+            hovertemplate="%{text}<br>h·l %{y:.4g} (width times layers)<extra></extra>",
         )  # fmt: skip
     _, n, hl, *_ = named[0]
     factor = float(np.exp(np.mean(np.log(hl / n ** (2 / 3)))))
@@ -202,16 +214,16 @@ def _cache_against_size() -> go.Figure:
         y=factor * ends,
         mode="lines",
         name=f"h·l = {factor:.3g}·N^(2/3)",
-        line={"color": "#0072B2", "dash": "dot"},
+        line={"color": ACCENT, "dash": "dot"},
+        hoverinfo="skip",
     )
     slope = float(np.polyfit(np.log(n), np.log(hl), 1)[0])
-    figure.update_xaxes(title="N^(2/3), N without embeddings (log scale)", type="log", dtick=1, exponentformat="power")
-    figure.update_yaxes(title="h·l: width times layers (log scale)", type="log", dtick=1, exponentformat="power")
-    return figure.update_layout(
-        title=(
-            f"Width times depth against size (Fig. 8)<br><sup>on the ladder h·l grows as N^{slope:.2f}; the paper: "
-            "2/3</sup>"
-        )
+    figure.update_xaxes(title="N^(2/3), N without embeddings (log)", type="log", dtick=1, exponentformat="power")
+    figure.update_yaxes(title="h·l: width times layers (log)", type="log", dtick=1, exponentformat="power")
+    return styled(
+        figure,
+        "Width times depth against size (Fig. 8)",
+        f"on the ladder h·l grows as N^{slope:.2f}; the paper: 2/3",
     )
 
 
@@ -220,41 +232,6 @@ def _n(setting: Setting, size: Array) -> Array:
     return setting.flops_per_token(size, np.ones(np.shape(size), dtype=int), "6nd") / 6
 
 
-def _panels(titles: list[str], title: str, **kwargs: bool) -> go.Figure:
-    spacing = 0.03 if kwargs else 0.09
-    figure = make_subplots(rows=1, cols=len(titles), subplot_titles=titles, horizontal_spacing=spacing, **kwargs)
-    return _styled(figure, title, width=1100 if len(titles) > 1 else 900)
-
-
-def _styled(figure: go.Figure, title: str, *, width: int = 1000, height: int = 520) -> go.Figure:
-    return figure.update_layout(title=title, template="plotly_white", width=width, height=height, margin={"t": 110})
-
-
-def _line(
-    figure: go.Figure, experts: int, x: Array, y: Array, column: int, *, row: int = 1, listed: bool | None = None
-) -> None:
-    figure.add_scatter(
-        x=x, y=y, mode="lines", name=_label(experts), legendgroup=_label(experts),
-        line={"color": _colour(experts), "width": 2},
-        showlegend=column == 1 if listed is None else listed, row=row, col=column,
-    )  # fmt: skip
-
-
-def _label(experts: int) -> str:
-    return "dense" if experts == 1 else f"E = {experts}"
-
-
-def _colour(experts: int) -> str:
-    """A number of experts has the colour that it has in `loss_cost`."""
-    return COLOURS[EXPERTS.index(experts)]
-
-
-def _title(words: str, setting: Setting, question: Question | None = None) -> str:
+def _note(setting: Setting, question: Question | None = None) -> str:
     law = "" if question is None else f"law {question.law.name}; "
-    return (
-        f"{words}<br><sup>{law}cost model {setting.name}, ShareGPT traffic, up to 8 GPUs; modelled, not measured</sup>"
-    )
-
-
-def _log(ticks: tuple[float, ...], text: tuple[str, ...] | None = None) -> dict[str, object]:
-    return {"type": "log", "tickvals": ticks, "ticktext": text or [count_text(tick) for tick in ticks]}
+    return f"{law}cost model {setting.name}, ShareGPT traffic, up to 8 GPUs; modelled, not measured"
