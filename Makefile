@@ -3,7 +3,7 @@ VENV := .venv
 VLLM := .venv-vllm
 BIN := $(VENV)/bin
 
-.PHONY: plan test check lint types vllm-env figure bench clean
+.PHONY: plan test check lint types docs vllm-env figure bench clean
 
 plan: $(VENV)/installed  ## Plan for the setting of the paper and print it
 	$(BIN)/moeconomics plan --train-flops 5.15e21 --gpu A100-SXM-40GB --max-gpus 8 --experts 1,4,8,16,32 -o plan
@@ -11,7 +11,7 @@ plan: $(VENV)/installed  ## Plan for the setting of the paper and print it
 test: $(VENV)/installed-dev  ## Run the tests
 	$(BIN)/pytest -n auto
 
-check: lint types vllm-env test  ## What CI runs
+check: lint types docs vllm-env test  ## What CI runs
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
@@ -19,6 +19,10 @@ lint: $(VENV)/installed-dev
 
 types: $(VENV)/installed-dev
 	$(BIN)/mypy
+
+# Material prints that it will not work with MkDocs 2, which pyproject.toml excludes.
+docs: $(VENV)/installed-dev  ## Write the documentation to site/; a warning is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/plan.py
