@@ -23,7 +23,8 @@ MAY_IMPORT = {
     "sweeps": {"shapes", "runs", "hardware", "training"},
     "planning": {"shapes", "laws", "runs", "fit", "hardware", "serving"},
     "reproduction": {"shapes", "laws", "runs", "fit", "hardware", "serving", "planning"},
-    "reports": {"shapes", "laws", "runs", "fit", "hardware", "serving", "planning", "reproduction"},
+    "verification": {"shapes", "laws", "runs", "profiling", "training", "sweeps", "planning"},
+    "reports": {"shapes", "laws", "runs", "fit", "hardware", "serving", "planning", "reproduction", "verification"},
 }
 
 

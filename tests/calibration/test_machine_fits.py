@@ -51,6 +51,7 @@ def made_profile() -> pl.DataFrame:
         for experts in (1, 4, 16):
             config = json.dumps(to_hf(shape(width, layers, experts), max_position_embeddings=4096))
             common = {"config": config, "shape": f"{width}-{experts}", "repeats": 1, "output_len": 32}
+            common |= {"d_model": width, "n_experts": experts}
             for batch in (1, 4, 16):
                 rows.append(common | {"kind": "prefill", "batch": batch, "input_len": 128, "prefill_ms": 1.0})
                 rows += [
@@ -78,6 +79,19 @@ def test_half_of_the_models_predict_the_other_half():
         for ratio in predicted_over_measured(one, found, CHIP):
             assert np.abs(ratio - 1).max() < 0.05
     assert found.engines[0].host_us_per_step == pytest.approx(700, rel=0.2)
+
+
+def test_the_band_is_the_error_of_models_left_out():
+    band = calibrate_machine(made_profile(), CHIP).engines[0].tpot
+    assert band is not None
+    assert band.rows == 9
+    assert 0.95 < band.low <= band.middle <= band.high < 1.05
+
+
+def test_a_band_needs_two_halves_that_can_be_fitted():
+    profile = made_profile()
+    five = profile["shape"].unique(maintain_order=True).to_list()[:5]
+    assert calibrate_machine(profile.filter(pl.col("shape").is_in(five)), CHIP).engines[0].tpot is None
 
 
 def test_too_few_models_are_refused():

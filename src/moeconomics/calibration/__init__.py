@@ -8,6 +8,6 @@ for each chip generation and engine. Theory: the saturating efficiencies of Calc
 """
 
 from moeconomics.calibration.calibrate import calibrate
-from moeconomics.calibration.machine_fits import calibrate_machine, cells_of, predicted_over_measured
+from moeconomics.calibration.machine_fits import calibrate_machine, cells_of, left_out, predicted_over_measured
 
-__all__ = ["calibrate", "calibrate_machine", "cells_of", "predicted_over_measured"]
+__all__ = ["calibrate", "calibrate_machine", "cells_of", "left_out", "predicted_over_measured"]

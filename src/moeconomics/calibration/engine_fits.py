@@ -232,13 +232,14 @@ def engine_fits(rows: Observed, tpot: Floats, ttft: Floats) -> tuple[EngineFit, 
                 rows=int(np.sum(mine)),
                 concurrency=float(np.quantile(rows.concurrency[mine], 0.95, method="higher")),
                 families=tuple(sorted(set(rows.model[mine].tolist()))),
-                tpot=_band(rows.tpot_s[mine] / tpot[mine]),
-                ttft=_band(rows.ttft_s[mine] / ttft[mine]),
+                tpot=band(rows.tpot_s[mine] / tpot[mine]),
+                ttft=band(rows.ttft_s[mine] / ttft[mine]),
             )
         )
     return tuple(found)
 
 
-def _band(ratio: Floats) -> Band:
+def band(ratio: Floats) -> Band:
+    """Quantiles of measured/predicted."""
     low, middle, high = np.quantile(ratio, [0.05, 0.5, 0.95])
     return Band(low=rounded(float(low)), middle=rounded(float(middle)), high=rounded(float(high)), rows=len(ratio))

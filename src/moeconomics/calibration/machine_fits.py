@@ -13,6 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
+from moeconomics.calibration.engine_fits import band
 from moeconomics.errors import BadInput
 from moeconomics.hardware import Chip, Traffic
 from moeconomics.serving.coefficients import Calibration, EngineFit, KernelFit, LinkFit, TtftFit
@@ -24,6 +25,7 @@ from moeconomics.shapes.huggingface import from_hf
 
 Floats = NDArray[np.float64]
 
+FEWEST_SHAPES = 3
 ROBUST = 0.1  # natural log: a cell that is off by more counts linearly
 # Name, start, low and high end of each coefficient; the low end of an additive time stands for none.
 COEFFICIENTS = {
@@ -65,10 +67,43 @@ def cells_of(profile: pl.DataFrame) -> list[Cells]:
 
 
 def calibrate_machine(profile: pl.DataFrame, chip: Chip) -> Calibration:
-    """Fit one machine. Errors: `BadInput` for fewer than three shapes."""
+    """Fit one machine. Its band is the error of throughput under load for models left out; none below six shapes.
+
+    Errors: `BadInput` for fewer than three shapes.
+    """
+    made = _fitted(profile, chip)
+    if any(part["config"].n_unique() < FEWEST_SHAPES for part in _halves(profile)):
+        return made
+    *_, load = left_out(profile, chip)
+    [engine] = made.engines
+    # Steps under load are those of a steady state: batch / (tokens/s), so predicted/measured tokens/s.
+    return made.model_copy(update={"engines": (engine.model_copy(update={"tpot": band(load)}),)})
+
+
+def left_out(profile: pl.DataFrame, chip: Chip) -> tuple[Floats, Floats, Floats]:
+    """As `predicted_over_measured`, of all models, each predicted by the half of a chequerboard that it is not in."""
+    halves = _halves(profile)
+    found = []
+    for seen, unseen in (halves, halves[::-1]):
+        calibration = _fitted(seen, chip)
+        found += [predicted_over_measured(one, calibration, chip) for one in cells_of(unseen)]
+    prefill, decode, load = (np.concatenate(ratios) for ratios in zip(*found, strict=True))
+    return prefill, decode, load
+
+
+def _halves(profile: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Every second model over sizes and experts, and the others."""
+    rank = [pl.col(name).rank("dense") for name in ("d_model", "n_experts")]
+    black = pl.sum_horizontal(rank) % 2 == 0
+    return profile.filter(black), profile.filter(~black)
+
+
+def _fitted(profile: pl.DataFrame, chip: Chip) -> Calibration:
     cells = cells_of(profile)
-    if len(cells) < 3:
-        raise BadInput(f"the profile has {len(cells)} shapes: a fit of {len(COEFFICIENTS)} coefficients needs three")
+    if len(cells) < FEWEST_SHAPES:
+        raise BadInput(
+            f"the profile has {len(cells)} shapes: a fit of {len(COEFFICIENTS)} coefficients needs {FEWEST_SHAPES}"
+        )
     names = list(COEFFICIENTS)
     start, low, high = np.log(np.array([COEFFICIENTS[name] for name in names])).T
 

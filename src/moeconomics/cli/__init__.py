@@ -23,6 +23,7 @@ from moeconomics.cli import (
     runs,
     sweep,
     train,
+    verify,
 )
 from moeconomics.errors import MoeconomicsError
 
@@ -43,6 +44,7 @@ app.command()(export.verify_export)
 app.command()(profile.profile)
 app.command()(calibrate.calibrate)
 app.command()(reproduce.reproduce)
+app.command()(verify.verify)
 app.add_typer(runs.app, name="runs")
 
 

@@ -14,12 +14,13 @@ from moeconomics.planning.frontier import frontier, pareto
 from moeconomics.planning.inputs import ALL_LAWS, PlanInputs, resolve
 from moeconomics.planning.plan import Plan, plan
 from moeconomics.planning.problem import Problem
-from moeconomics.planning.realised import choices, loss_under_budget, rungs
+from moeconomics.planning.realised import LOSS_OPTIMAL, choices, loss_under_budget, rungs
 from moeconomics.planning.sensitivity import Variation
 from moeconomics.planning.uncertainty import Spread, Uncertainty
 
 __all__ = [
     "ALL_LAWS",
+    "LOSS_OPTIMAL",
     "SURE",
     "Advice",
     "Candidate",

@@ -55,7 +55,7 @@ class Plan:
         """Everything, as plain values with stable keys."""
         return {
             "inputs": {
-                **self.inputs.model_dump(),
+                **self.inputs.model_dump(mode="json"),
                 "train_flops": self.problem.train_flops,
                 "usd_per_gpu_hour": self.problem.deployment.usd_per_gpu_hour,
                 "base_experts": self.problem.base_experts,

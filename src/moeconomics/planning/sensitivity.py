@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from moeconomics.errors import BadInput
 from moeconomics.hardware import load_traffic
 from moeconomics.laws import Law, published_laws
 from moeconomics.planning.advice import rank_choices
@@ -59,7 +60,10 @@ def _ask_law(problem: Problem, law: Law, chosen: int) -> Variation:
 
 
 def _ask(what: str, value: str, problem: Problem, chosen: int) -> Variation:
-    table = rungs(problem)
+    try:
+        table = rungs(problem)
+    except BadInput as error:  # as of a measured profile, which prices only lengths that were measured
+        return _no_answer(what, value, str(error))
     ranked = rank_choices(problem, table, choices(problem, table))
     if not ranked:
         return _no_answer(what, value, "no model on the ladder can be served within the constraints")

@@ -79,11 +79,13 @@ def _measured(
         "max_model_len": max(max(grid.contexts) + grid.steps + passes + 1, grid.input_len + grid.output_len),
         "pass_tokens": pass_tokens,
         "rounds": ROUNDS,
+        "weights": "dummy",
+        "prompts": None,
     }
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="moeconomics-profile-") as folder:
         (Path(folder) / "config.json").write_text(json.dumps(model.config), encoding="utf-8")
-        lines = _ask(python, Path(folder), question)
+        lines = _ask(python, Path(folder), question | {"model": folder})
         facts = next(lines)
         for line in lines:
             kind = line.pop("kind")
@@ -93,8 +95,35 @@ def _measured(
     return rows, facts
 
 
+def measure_load(
+    checkpoint: Path, prompts: list[list[int]], *, batch: int, output_len: int, repeats: int, python: Path
+) -> tuple[list[float], dict[str, Any]]:
+    """Output tokens/s, one a repeat, of a checkpoint with its own weights; and what the engine says of itself.
+
+    `ROUNDS` times `batch` requests wait at the start, `batch` run at once; each continues one of `prompts`, token ids
+    of one length, by `output_len` tokens. Errors: `BadInput` with vLLM's reason when it does not serve it.
+    """
+    [input_len] = {len(prompt) for prompt in prompts}
+    question = {
+        "model": str(checkpoint.resolve()),
+        "weights": "auto",
+        "prompts": prompts,
+        "batches": [batch],
+        "contexts": [],
+        "input_len": input_len,
+        "output_len": output_len,
+        "repeats": repeats,
+        "rounds": ROUNDS,
+        "max_model_len": input_len + output_len,
+        "pass_tokens": max(PASS_TOKENS, input_len),
+    }
+    with tempfile.TemporaryDirectory(prefix="moeconomics-load-") as folder:
+        facts, load = _ask(python, Path(folder), question)
+    return load["tok_s"], facts
+
+
 def _ask(python: Path, folder: Path, question: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Lines of `measure_vllm.py`. Errors: `BadInput` with vLLM's reason."""
+    """Lines of `measure_vllm.py`, whose log goes to `folder`. Errors: `BadInput` with vLLM's reason."""
     log = folder / "log"
     with log.open("w", encoding="utf-8") as errors:
         try:
@@ -117,7 +146,7 @@ def _ask(python: Path, folder: Path, question: dict[str, Any]) -> Iterator[dict[
             assert asked.stdout is not None
             try:
                 # The pipe stays open: when it ends, as with this process, vLLM ends itself.
-                asked.stdin.write(json.dumps(question | {"model": str(folder)}) + "\n")
+                asked.stdin.write(json.dumps(question) + "\n")
                 asked.stdin.flush()
                 yield from map(json.loads, asked.stdout)
                 code = asked.wait()

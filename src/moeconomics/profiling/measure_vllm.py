@@ -15,7 +15,11 @@ from typing import Any
 
 
 def main() -> None:
-    """Read one line {model, batches, contexts, ...}, start the engine and print what it measures."""
+    """Read one line {model, batches, contexts, ...}, start the engine and print what it measures.
+
+    `weights`: vLLM's load_format, "dummy" or "auto" (those beside the config). `prompts`: token ids that requests take
+    in turn; null makes random ones.
+    """
     asked = json.loads(sys.stdin.readline())
     # The pipe ends with the process that asked, however it ends: nobody would read on, and the engine holds the chip.
     threading.Thread(target=lambda: (sys.stdin.read(), os._exit(1)), daemon=True).start()
@@ -45,7 +49,7 @@ class Measure:
         self.random = random.Random(0)
         self.engine = LLM(
             model=asked["model"],
-            load_format="dummy",
+            load_format=asked["weights"],
             skip_tokenizer_init=True,
             dtype="bfloat16",
             enable_prefix_caching=False,  # a prompt that was seen before would cost nothing
@@ -106,14 +110,20 @@ class Measure:
         end = next(step for step in steps if step[2] == new_tokens)
         return begin[0], (end[0] - begin[0]) / (end[1] - begin[1])
 
+    def _prompts(self, requests: int, length: int) -> list[list[int]]:
+        given = self.asked["prompts"]
+        if given is None:
+            tokens = range(self.asked["vocab_size"])
+            return [self.random.choices(tokens, k=length) for _ in range(requests)]
+        return [given[number % len(given)] for number in range(requests)]
+
     def _run(self, requests: int, length: int, new_tokens: int) -> list[tuple[float, int, int]]:
         """After each step: seconds, and tokens of the request that has fewest and of the one that has most."""
         from vllm import SamplingParams
 
         # Dummy weights make a request repeat a token of its own, so that a batch still spreads over the experts.
         greedy = SamplingParams(temperature=0, max_tokens=new_tokens, ignore_eos=True, detokenize=False)
-        tokens = range(self.asked["vocab_size"])
-        prompts = [self.random.choices(tokens, k=length) for _ in range(requests)]
+        prompts = self._prompts(requests, length)
         have = {str(next(self.ids)): 0 for _ in prompts}
         found = []
         start = time.perf_counter()

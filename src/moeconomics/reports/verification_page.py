@@ -1,0 +1,172 @@
+"""The report of a verification: what a plan predicted, and what its models then did."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import plotly.graph_objects as go
+
+from moeconomics.reports.page import Cell, Chart, Number, Page, Table
+from moeconomics.reports.theme import NEUTRAL, colour_of, styled
+from moeconomics.units import count_text
+from moeconomics.verification import BASE, Outcome, Trial, name_of
+
+PROVENANCE = {
+    "loss predicted": "fitted: the plan's law; interval from its draws",
+    "loss measured": "measured: nats/token on validation documents, one seed",
+    "cost predicted": "modelled: the plan's cost model; its band",
+    "cost measured": "measured: tokens/s in vLLM with more requests waiting than run, at the plan's price",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Pair:
+    """A predicted number with its interval and a measured one with its extremes, of one model."""
+
+    model: Trial
+    predicted: float
+    interval: tuple[float | None, float | None]
+    measured: float | None
+    extremes: tuple[float | None, float | None]
+
+
+def verification_page(outcome: Outcome) -> Page:
+    """The comparison as a page."""
+    chosen, base = outcome.pair(BASE)
+    quality, cost, both, *_ = outcome.claims()
+    difference = "n/a" if quality.measured is None else f"{quality.measured:+.4f}"
+    return Page(
+        title="What the plan predicted, and what was measured",
+        sentence=(
+            f"{both.claim[0].upper()}{both.claim[1:]}: {both.verdict} here. The {name_of(chosen)} model costs "
+            f"{chosen.usd / base.usd:.1%} of the {name_of(base)} one to serve and its loss differs by {difference} "
+            f"nats/token."
+        ),
+        details=outcome.reasons(),
+        numbers=(
+            Number(
+                label="loss of the recommended model, nats/token",
+                value="n/a" if chosen.loss is None else f"{chosen.loss:.3f}",
+                interval=f"predicted {chosen.candidate.loss:.3f}"
+                + _span(chosen.candidate.loss_low, chosen.candidate.loss_high, ".3f"),
+            ),
+            Number(
+                label="USD per million output tokens",
+                value=f"{chosen.usd:.3g}",
+                interval=f"predicted {chosen.candidate.usd_per_mtok_output:.3g}"
+                + _span(chosen.candidate.usd_per_mtok_output_low, chosen.candidate.usd_per_mtok_output_high, ".3g"),
+            ),
+            Number(
+                label=f"of the {name_of(base)} model's cost",
+                value=f"{chosen.usd / base.usd:.1%}",
+                interval=f"predicted {cost.predicted:.1%}; {cost.why}",
+            ),
+        ),
+        charts=tuple(
+            Chart(figure=figure, words=f"{what}: a circle is predicted, with its interval, a diamond measured.")
+            for what, figure in verification_figures(outcome).items()
+        ),
+        tables=(
+            Table(
+                title="Models",
+                note="Parameters with embeddings; loss in nats/token, cost in USD per million output tokens.",
+                columns=(
+                    *("model", "E", "active", "total", "tokens", "epochs", "loss predicted", "low", "high"),
+                    *("loss measured", "cost predicted", "low", "high", "cost measured", "tokens/s measured"),
+                ),
+                rows=[_row(one) for one in outcome.models],
+            ),
+            Table(
+                title="Claims",
+                columns=("claim", "claimed", "predicted", "measured", "verdict", "why"),
+                rows=[[c.claim, c.claimed, c.predicted, c.measured, c.verdict, c.why] for c in outcome.claims()],
+            ),
+        ),
+        provenance={**PROVENANCE, **{name.replace("_", " "): words for name, words in outcome.facts.items()}},
+        warnings=(
+            "One seed of each model, and one machine: the losses measured have no interval, and costs only that of "
+            "their repeats.",
+            "Models of a million parameters on a CPU: the chain from law to price is tested, not the paper's scale.",
+        ),
+    )
+
+
+def verification_figures(outcome: Outcome) -> dict[str, go.Figure]:
+    """Loss and cost, each a figure of one line a model; the key says what it shows."""
+    losses = [
+        _Pair(
+            model=one,
+            predicted=one.candidate.loss,
+            interval=(one.candidate.loss_low, one.candidate.loss_high),
+            measured=one.loss,
+            extremes=(None, None),
+        )
+        for one in outcome.models
+    ]
+    costs = [
+        _Pair(
+            model=one,
+            predicted=one.candidate.usd_per_mtok_output,
+            interval=(one.candidate.usd_per_mtok_output_low, one.candidate.usd_per_mtok_output_high),
+            measured=one.usd,
+            extremes=(one.usd_per_mtok(one.tok_s_high), one.usd_per_mtok(one.tok_s_low)),
+        )
+        for one in outcome.models
+    ]
+    return {
+        "Loss": _figure("Loss, predicted and measured", "nats/token", losses),
+        "Serving cost": _figure("Serving cost, predicted and measured", "USD per million output tokens", costs),
+    }
+
+
+def _figure(title: str, unit: str, pairs: Sequence[_Pair]) -> go.Figure:
+    figure = go.Figure()
+    for place, pair in enumerate(pairs):
+        name = name_of(pair.model)
+        colour = colour_of(pair.model.candidate.experts)
+        points = [
+            ("predicted", pair.predicted, pair.interval, "circle-open", NEUTRAL),
+            ("measured", pair.measured, pair.extremes, "diamond", colour),
+        ]
+        for kind, value, (low, high), symbol, shade in points:
+            if value is None:
+                continue
+            bars = {} if low is None or high is None else {"array": [high - value], "arrayminus": [value - low]}
+            figure.add_scatter(
+                x=[value],
+                y=[f"{name}<br>{kind}"],
+                mode="markers",
+                name=kind,
+                legendgroup=kind,
+                showlegend=place == 0,
+                marker={"symbol": symbol, "size": 12, "color": shade},
+                error_x={"visible": bool(bars), "color": shade, "thickness": 2, **bars},
+                hovertemplate=f"{name}, {kind}<br>%{{x:.4g}} {unit}<extra></extra>",
+            )
+    figure.update_xaxes(title=unit)
+    figure.update_yaxes(autorange="reversed")
+    figure.update_layout(showlegend=False)
+    return styled(figure, title, "lines: 90 % interval or band of the prediction, extremes of the repeats", height=320)
+
+
+def _row(one: Trial) -> list[Cell]:
+    plan = one.candidate
+    sizes: list[Cell] = [(value, count_text(value)) for value in (plan.n_active, plan.n_total, one.tokens)]
+    return [
+        name_of(one),
+        plan.experts,
+        *sizes,
+        one.tokens / one.unique_tokens,
+        plan.loss,
+        plan.loss_low,
+        plan.loss_high,
+        one.loss,
+        plan.usd_per_mtok_output,
+        plan.usd_per_mtok_output_low,
+        plan.usd_per_mtok_output_high,
+        one.usd,
+        one.tok_s,
+    ]
+
+
+def _span(low: float | None, high: float | None, form: str) -> str:
+    return ", without interval" if low is None or high is None else f", {low:{form}} to {high:{form}}"

@@ -1,0 +1,235 @@
+"""Predicted against measured, and what it says of the paper's claim."""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from moeconomics.units import SECONDS_PER_HOUR
+from moeconomics.verification.planned import BASE, DENSE, RECOMMENDED, Candidate
+
+AGREES, DIFFERS, UNDECIDED = "agrees", "differs", "can not be decided"
+PAPER_RATIO = (0.47, 0.52)  # Yun et al. 2024 §1: cost of over-trained 8 and 16 experts over the 4-expert optimum's
+TOLERANCE = 0.1  # relative, as in `reproduction`
+VERBS = {AGREES: "holds", DIFFERS: "does not hold", UNDECIDED: "can not be decided"}
+SURE = 2.0  # standard deviations
+TOKENS_PER_MTOK = 1e6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One model. Loss in nats/token; `loss` None where training failed, for `reason`; throughput in output tokens/s.
+
+    `tokens` were seen, `unique_tokens` of them once only. `tok_s` is the median of all repeats, with their extremes.
+    """
+
+    role: str
+    candidate: Candidate
+    tokens: float
+    unique_tokens: float
+    loss: float | None
+    loss_se: float | None
+    reason: str | None
+    tok_s: float
+    tok_s_low: float
+    tok_s_high: float
+    usd_per_hour: float
+
+    def usd_per_mtok(self, tok_s: float) -> float:
+        """USD per million output tokens at a throughput."""
+        return self.usd_per_hour * self.candidate.gpus / SECONDS_PER_HOUR / tok_s * TOKENS_PER_MTOK
+
+    @property
+    def usd(self) -> float:
+        """Measured USD per million output tokens."""
+        return self.usd_per_mtok(self.tok_s)
+
+    @property
+    def loss_within(self) -> bool | None:
+        """Whether the loss lies in the predicted interval; None without one."""
+        return _within(self.loss, self.candidate.loss_low, self.candidate.loss_high)
+
+    @property
+    def usd_within(self) -> bool | None:
+        """Whether the cost lies in the predicted band; None without one."""
+        one = self.candidate
+        return _within(self.usd, one.usd_per_mtok_output_low, one.usd_per_mtok_output_high)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values with stable keys."""
+        one = self.candidate
+        return {
+            "role": self.role,
+            "experts": one.experts,
+            "n_active": one.n_active,
+            "n_total": one.n_total,
+            "tokens": self.tokens,
+            "unique_tokens": self.unique_tokens,
+            "train_flops": one.train_flops,
+            "loss_predicted": one.loss,
+            "loss_low": one.loss_low,
+            "loss_high": one.loss_high,
+            "loss_measured": self.loss,
+            "loss_se_over_documents": self.loss_se,
+            "loss_within": self.loss_within,
+            "reason": self.reason,
+            "usd_per_mtok_output_predicted": one.usd_per_mtok_output,
+            "usd_per_mtok_output_low": one.usd_per_mtok_output_low,
+            "usd_per_mtok_output_high": one.usd_per_mtok_output_high,
+            "usd_per_mtok_output_measured": self.usd,
+            "usd_within": self.usd_within,
+            "output_tok_s_predicted": one.output_tok_s_per_gpu * one.gpus,
+            "output_tok_s_measured": self.tok_s,
+            "output_tok_s_measured_low": self.tok_s_low,
+            "output_tok_s_measured_high": self.tok_s_high,
+            "batch": one.batch,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """What was claimed, by the paper or the plan, what was measured, and the verdict with its reason."""
+
+    claim: str
+    claimed: str
+    predicted: float | None
+    measured: float | None
+    verdict: str
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """Everything that `verify` found. `noise`: standard deviation of ln loss about the law, None where unknown."""
+
+    plan_sha256: str
+    models: tuple[Trial, ...]
+    noise: float | None
+    facts: dict[str, str]
+
+    def of(self, role: str) -> Trial | None:
+        """The model of a role."""
+        return next((one for one in self.models if one.role == role), None)
+
+    def pair(self, role: str) -> tuple[Trial, Trial]:
+        """The recommended model and another."""
+        chosen, other = self.of(RECOMMENDED), self.of(role)
+        assert chosen is not None
+        assert other is not None
+        return chosen, other
+
+    def claims(self) -> tuple[Claim, ...]:
+        """The verdicts: quality and cost against the base, the paper's claim of both, cost against the dense model."""
+        quality, cost = self._quality(), self._cost(BASE)
+        found = [quality, cost, self._both(quality, cost)]
+        if self.of(DENSE):
+            found.append(self._cost(DENSE))
+        return tuple(found)
+
+    def _quality(self) -> Claim:
+        """No worse loss than the base: decided beyond two standard deviations of a difference of two losses."""
+        chosen, base = self.pair(BASE)
+        measured = None if chosen.loss is None or base.loss is None else chosen.loss - base.loss
+        if measured is None or base.loss is None:
+            verdict, why = UNDECIDED, "a model has no loss"
+        elif self.noise is None:
+            verdict, why = AGREES if measured <= 0 else UNDECIDED, "one seed each; the law's noise is not known"
+        else:
+            spread = SURE * math.sqrt(2) * self.noise * base.loss
+            verdict = AGREES if measured <= 0 else DIFFERS if measured > spread else UNDECIDED
+            why = f"one seed each; by the law's noise a difference up to {spread:.3f} nats/token is undecided"
+        return Claim(
+            claim=f"no worse loss than the loss-optimal {base.candidate.experts}-expert model",
+            claimed="a difference of at most 0 nats/token",
+            predicted=chosen.candidate.loss - base.candidate.loss,
+            measured=measured,
+            verdict=verdict,
+            why=why,
+        )
+
+    def _cost(self, role: str) -> Claim:
+        """The ratio of costs against the plan's own; agrees where its repeats come within the plan's bands."""
+        chosen, other = self.pair(role)
+        predicted = chosen.candidate.usd_per_mtok_output / other.candidate.usd_per_mtok_output
+        measured = chosen.usd / other.usd
+        low = other.tok_s_low / chosen.tok_s_high
+        high = other.tok_s_high / chosen.tok_s_low
+        agrees = low <= predicted * (1 + TOLERANCE) and high >= predicted * (1 - TOLERANCE)
+        name = "dense" if role == DENSE else f"{other.candidate.experts}-expert"
+        return Claim(
+            claim=f"cost over that of the loss-optimal {name} model",
+            claimed=f"{predicted:.1%} (the plan)",
+            predicted=predicted,
+            measured=measured,
+            verdict=AGREES if agrees else DIFFERS,
+            why=f"{low:.1%} to {high:.1%} over the repeats; the plan's ratio is given {TOLERANCE:.0%}",
+        )
+
+    def _both(self, quality: Claim, cost: Claim) -> Claim:
+        """The paper's: equal quality at about half of the cost."""
+        low, high = PAPER_RATIO
+        assert cost.measured is not None
+        half = cost.measured <= high * (1 + TOLERANCE)
+        return Claim(
+            claim="the paper: equal quality at about half of the cost (§1, Algorithm 1)",
+            claimed=f"{low:.0%} to {high:.0%} of the cost, or less",
+            predicted=cost.predicted,
+            measured=cost.measured,
+            verdict=quality.verdict if half else DIFFERS,
+            why=f"{cost.measured:.1%} of the cost; that the loss is no worse {VERBS[quality.verdict]}",
+        )
+
+    def reasons(self) -> tuple[str, ...]:
+        """Where predicted and measured part, in words."""
+        chosen, base = self.pair(BASE)
+        found = []
+        for one in self.models:
+            label = name_of(one)
+            if one.loss is not None:
+                found.append(
+                    f"{label}: loss {one.loss:.4f} against {one.candidate.loss:.4f} predicted "
+                    f"({one.loss - one.candidate.loss:+.4f}; {_inside(one.loss_within)} its interval)"
+                )
+            ratio = one.usd / one.candidate.usd_per_mtok_output
+            found.append(f"{label}: cost {ratio:.1%} of the predicted ({_inside(one.usd_within)} its band)")
+        active, total = (
+            getattr(chosen.candidate, name) / getattr(base.candidate, name) for name in ("n_active", "n_total")
+        )
+        found.append(
+            f"The recommended model has {active:.1%} of the base's active and {total:.1%} of its total parameters, and "
+            f"costs {chosen.usd / base.usd:.1%}"
+        )
+        epochs = [one.tokens / one.unique_tokens for one in self.models]
+        if max(epochs) > 1:
+            found.append(
+                "Tokens are repeated: "
+                + ", ".join(
+                    f"{name_of(one)} {epoch:.2f} epochs" for one, epoch in zip(self.models, epochs, strict=True)
+                )
+            )
+        return tuple(found)
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything, as plain values with stable keys."""
+        return {
+            "plan_sha256": self.plan_sha256,
+            "models": [one.as_json() for one in self.models],
+            "claims": [asdict(one) for one in self.claims()],
+            "reasons": list(self.reasons()),
+            "law_noise_ln_loss": self.noise,
+            "facts": self.facts,
+        }
+
+
+def name_of(one: Trial) -> str:
+    """A model in words."""
+    kind = "dense" if one.candidate.experts == 1 else f"{one.candidate.experts}-expert"
+    words = {BASE: f"loss-optimal {kind}", DENSE: "loss-optimal dense", RECOMMENDED: f"recommended {kind}"}
+    return words[one.role]
+
+
+def _within(value: float | None, low: float | None, high: float | None) -> bool | None:
+    return None if value is None or low is None or high is None else low <= value <= high
+
+
+def _inside(within: bool | None) -> str:
+    return {None: "without", True: "inside", False: "outside"}[within]
