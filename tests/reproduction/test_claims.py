@@ -12,16 +12,18 @@ from moeconomics.reproduction import (
     CLAIMS,
     DIFFERS,
     EXPERTS,
+    PAPER,
     UNDECIDED,
     Abstract,
     Question,
     Shaped,
+    markdown,
     reproduce,
     summarise,
     verdict_of,
 )
 from moeconomics.reproduction.question import crossing
-from moeconomics.reproduction.summary import DEPENDS, FAILS, HOLDS, OPEN, markdown
+from moeconomics.reproduction.summary import DEPENDS, FAILS, HOLDS, OPEN
 
 CLAIM = {claim.name: claim for claim in CLAIMS}
 H100 = Shaped(cost_model="operator", gpu="H100-SXM-80GB")
@@ -30,7 +32,7 @@ H100 = Shaped(cost_model="operator", gpu="H100-SXM-80GB")
 @pytest.fixture(scope="module")
 def findings():
     laws = ["joint2025", "abnar2025", "yun2024-reconstructed", "cpu-study", "chinchilla2022", "yun2024"]
-    return reproduce(laws, (Abstract(), H100))
+    return reproduce(laws, (Abstract(), H100), scales=(PAPER,))
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """One combination of law, setting and FLOP convention, solved for all numbers of experts, budgets and draws at once.
 
-Axes: M the law's coefficient sets (its own first, then draws), E numbers of experts (`EXPERTS`), B training budgets
-(`BUDGETS`). Sizes are the setting's. The paper's algorithms are `planning.continuous`, asked elementwise: what it calls
+Axes: M the law's coefficient sets (its own first, then draws), E numbers of experts and B training budgets of the
+scale. Sizes are the setting's. The paper's algorithms are `planning.continuous`, asked elementwise: what it calls
 `experts` is here the index of a case, a number of experts under one coefficient set.
 """
 
@@ -12,10 +12,10 @@ import numpy as np
 
 from moeconomics.laws import Law
 from moeconomics.planning import Tradeoff, bounded_cost, bounded_loss, loss_optimal
-from moeconomics.reproduction.setting import EXPERTS, Setting
+from moeconomics.reproduction.scale import PAPER, Scale
+from moeconomics.reproduction.setting import Setting
 from moeconomics.units import Array
 
-BUDGETS = (2.12e21, 5.15e21, 5.96e21, 8.18e21)  # training FLOPs of Fig. 5 and 6
 DRAWS = 40  # of a law that has them, for speed
 REACH = 30.0  # equal loss is looked for at budgets this many times smaller and larger
 STEPS = 81  # budgets, logarithmic, between which losses are interpolated: 1e-5 of a loss
@@ -28,6 +28,12 @@ class Question:
     law: Law
     setting: Setting
     count: str
+    scale: Scale = PAPER
+
+    @property
+    def budgets(self) -> Array:
+        """Training FLOPs, (B,)."""
+        return np.array(self.scale.budgets)
 
     @cached_property
     def coefficients(self) -> dict[str, Array]:
@@ -46,7 +52,7 @@ class Question:
     @cached_property
     def trade(self) -> Tradeoff:
         """Loss, FLOPs and cost as functions of (size, case, ...)."""
-        numbers = np.array(EXPERTS)
+        numbers = np.array(self.scale.experts)
 
         def experts(case: Array) -> Array:
             return numbers[np.asarray(case).astype(int) % len(numbers)]
@@ -68,27 +74,27 @@ class Question:
     @cached_property
     def case_ME1(self) -> Array:
         """Index of each case."""
-        return np.arange(self.n_sets * len(EXPERTS)).reshape(self.n_sets, len(EXPERTS), 1)
+        return np.arange(self.n_sets * len(self.scale.experts)).reshape(self.n_sets, len(self.scale.experts), 1)
 
     def case(self, experts: int) -> Array:
         """Cases of one number of experts, (M, 1)."""
-        return self.case_ME1[:, EXPERTS.index(experts)]
+        return self.case_ME1[:, self.scale.experts.index(experts)]
 
     @cached_property
     def _optimum_MEB(self) -> Array:
-        return loss_optimal(self.trade, np.array(BUDGETS), self.case_ME1)
+        return loss_optimal(self.trade, self.budgets, self.case_ME1)
 
     def optimum(self, experts: int) -> Array:
         """Loss-optimal size, (M, B)."""
-        return self._optimum_MEB[:, EXPERTS.index(experts)]
+        return self._optimum_MEB[:, self.scale.experts.index(experts)]
 
     def optimal_loss(self, experts: int) -> Array:
         """Loss of that size, (M, B)."""
-        return self.trade.loss_under(np.array(BUDGETS), self.optimum(experts), self.case(experts))
+        return self.trade.loss_under(self.budgets, self.optimum(experts), self.case(experts))
 
     def base_cost(self, experts: int) -> Array:
-        """Serving cost of the loss-optimal size, (M, B)."""
-        return self.trade.cost(self.optimum(experts), self.case(experts))
+        """Serving cost of the loss-optimal size, (M, B); NaN where no size of that cost is priced."""
+        return self.cost(self.optimum(experts), experts)
 
     @cached_property
     def _found(self) -> dict[tuple[str, int], Array]:
@@ -98,44 +104,50 @@ class Question:
         if (kind, base) not in self._found:
             solve = {"loss": bounded_loss, "cost": bounded_cost}[kind]
             bases = np.broadcast_to(self.case(base)[:, None], self.case_ME1.shape)
-            self._found[kind, base] = solve(self.trade, np.array(BUDGETS), bases, self.case_ME1)
+            self._found[kind, base] = solve(self.trade, self.budgets, bases, self.case_ME1)
         return self._found[kind, base]
 
     def same_loss(self, experts: int, base: int) -> Array:
         """Algorithm 1: smallest size of no worse loss than the base's loss-optimal model, (M, B)."""
-        return self._bounded("loss", base)[:, EXPERTS.index(experts)]
+        return self._bounded("loss", base)[:, self.scale.experts.index(experts)]
 
     def same_cost(self, experts: int, base: int) -> Array:
         """Algorithm 2: size of lowest loss at no higher cost than the base's loss-optimal model, (M, B)."""
-        return self._bounded("cost", base)[:, EXPERTS.index(experts)]
+        size = self._bounded("cost", base)[:, self.scale.experts.index(experts)]
+        return np.where(self.is_priced(self.optimum(base)) & self.is_priced(size), size, np.nan)
 
     def paid(self, size: Array, experts: int) -> Array:
         """Parameters that a training token pays for: the paper's "model size" under `6nd`."""
         return self.trade.flops_per_token(size, self.case(experts)) / 6
 
     def cost(self, size: Array, experts: int) -> Array:
-        """Serving cost."""
-        return self.trade.cost(size, self.case(experts))
+        """Serving cost; NaN where the setting does not price the size."""
+        return np.where(self.is_priced(size), self.trade.cost(size, self.case(experts)), np.nan)
+
+    def is_priced(self, size: Array) -> Array:
+        """Whether the setting knows the cost of a size."""
+        low, high = self.setting.priced
+        return (size >= low * (1 - 1e-9)) & (size <= high * (1 + 1e-9))
 
     def loss(self, size: Array, experts: int) -> Array:
         """Loss when the whole budget is spent on the size, (M, B)."""
-        return self.trade.loss_under(np.array(BUDGETS), size, self.case(experts))
+        return self.trade.loss_under(self.budgets, size, self.case(experts))
 
     @cached_property
     def _trained(self) -> tuple[Array, Array]:
         """(budgets, losses of loss-optimal models over M, E and these budgets)."""
-        budgets = np.geomspace(BUDGETS[0] / REACH, BUDGETS[-1] * REACH, STEPS)
+        budgets = np.geomspace(self.budgets[0] / REACH, self.budgets[-1] * REACH, STEPS)
         sizes = loss_optimal(self.trade, budgets, self.case_ME1)
         return budgets, self.trade.loss_under(budgets, sizes, self.case_ME1)
 
     def flops_for(self, loss: Array, experts: int) -> Array:
         """Training FLOPs with which the loss-optimal model reaches a loss (M, B); NaN beyond `REACH`."""
         budgets, losses = self._trained
-        return np.exp(crossing(np.log(budgets), losses[:, EXPERTS.index(experts)], loss))
+        return np.exp(crossing(np.log(budgets), losses[:, self.scale.experts.index(experts)], loss))
 
     def flops_of_size_for(self, loss: Array, size: Array, experts: int) -> Array:
         """Training FLOPs with which a given size reaches a loss, (M, B); NaN beyond `REACH`."""
-        budgets = np.geomspace(BUDGETS[0] / REACH, BUDGETS[-1] * REACH, 2 * STEPS)
+        budgets = np.geomspace(self.budgets[0] / REACH, self.budgets[-1] * REACH, 2 * STEPS)
         case = self.case(experts)[..., None]
         losses = self.trade.loss_under(budgets, size[..., None], case)
         return np.exp(crossing(np.log(budgets), losses, loss))
@@ -144,7 +156,7 @@ class Question:
         """Loss-optimal size at budgets of one's own, (M, B)."""
         known = np.isfinite(budgets)
         found = loss_optimal(
-            self.trade, np.where(known, budgets, BUDGETS[0]), np.broadcast_to(self.case(experts), budgets.shape)
+            self.trade, np.where(known, budgets, self.budgets[0]), np.broadcast_to(self.case(experts), budgets.shape)
         )
         return np.where(known, found, np.nan)
 
@@ -154,8 +166,8 @@ class Question:
         far: dict[str, float] = {}
         for size_EB in asked:
             cases = self.case_ME1[0, : len(size_EB)]
-            tokens = self.trade.tokens(size_EB, cases, np.array(BUDGETS))
-            experts = np.array(EXPERTS)[: len(size_EB), None]
+            tokens = self.trade.tokens(size_EB, cases, self.budgets)
+            experts = np.array(self.scale.experts)[: len(size_EB), None]
             values = self.setting.variables(tuple(self.law.domain), size_EB, experts, tokens, self.count)
             for name, (low, high) in self.law.domain.items():
                 with np.errstate(divide="ignore"):  # a `low` of 0 is no bound

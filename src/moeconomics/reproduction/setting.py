@@ -1,9 +1,10 @@
 """Under which assumptions a claim is asked: how models are sized and priced, and under which count of training FLOPs.
 
 `Abstract` is the paper's own setting: a model is its corresponding dense size N, cost proportional to all parameters.
-`Shaped` prices relaxed shapes of the paper's architecture on real chips.
+`Shaped` prices relaxed shapes of an architecture on real chips; `measured` has the setting of measured latencies.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,15 +13,16 @@ from typing import Protocol
 import numpy as np
 
 from moeconomics.laws.variables import VARIABLES
-from moeconomics.serving import Deployment, ServingInputs, cheapest, make_cost_model
-from moeconomics.shapes import counts, get_architecture, relaxed, train_flops_per_token
+from moeconomics.reproduction.scale import EXPERTS
+from moeconomics.serving import Deployment, Served, ServingInputs, cheapest, make_cost_model
+from moeconomics.shapes import Architecture, ModelShape, counts, get_architecture, relaxed, train_flops_per_token
 from moeconomics.units import Array
 
-EXPERTS = (1, 4, 8, 16, 32)
 TOP_K = 2
 EXPERT_SHARE = 1 / 3  # c of App. C: the share of a dense model's parameters that is in FFNs which become MoE layers
 ARCHITECTURE = "yun2024"
 VOCABULARY = 50_304
+PAPERS_ARCHITECTURE = get_architecture(ARCHITECTURE)
 CONVENTIONS = ("6nd", "6nd-active")
 COST_POINTS = 600  # of the table of costs over sizes: steps of 1 % in width
 
@@ -38,6 +40,16 @@ class Setting(Protocol):
         """The range of sizes that is searched."""
         ...
 
+    @property
+    def priced(self) -> tuple[float, float]:
+        """The range of sizes whose cost is known; `cost` is a guess beyond it, for the solver alone."""
+        ...
+
+    @property
+    def spread(self) -> float | None:
+        """High over low end of the cost model's error band, its widest; None where it has none."""
+        ...
+
     def variables(
         self, names: tuple[str, ...], size: Array, experts: Array, tokens: Array, count: str
     ) -> Mapping[str, Array]:
@@ -53,7 +65,7 @@ class Setting(Protocol):
         ...
 
     def cost(self, size: Array, experts: Array) -> Array:
-        """Serving cost of a token in any unit; infinite where the model can not be served. `experts` in `EXPERTS`."""
+        """Serving cost of a token in any unit; infinite where the model can not be served."""
         ...
 
 
@@ -67,6 +79,12 @@ class Abstract:
 
     name: str = "size"
     sizes: tuple[float, float] = (1e6, 1e13)
+    spread: float | None = None
+
+    @property
+    def priced(self) -> tuple[float, float]:
+        """Every size."""
+        return self.sizes
 
     def variables(
         self, names: tuple[str, ...], size: Array, experts: Array, tokens: Array, count: str
@@ -98,23 +116,23 @@ class Abstract:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shaped:
-    """Sizes are d_model of relaxed shapes; cost is in USD per output token of ShareGPT traffic, on up to 8 GPUs."""
+class OfWidth(ABC):
+    """Sizes are d_model of relaxed shapes; a table over widths and numbers of experts holds what serving costs."""
 
-    cost_model: str
-    gpu: str
-    precision: str = "bf16"
-    sizes: tuple[float, float] = (256.0, 32768.0)
+    numbers: tuple[int, ...] = EXPERTS
 
     @property
-    def name(self) -> str:
-        """Cost model, chip, and the format where it is not the paper's."""
-        return f"{self.cost_model} on {self.gpu}" + ("" if self.precision == "bf16" else f" {self.precision}")
+    @abstractmethod
+    def priced(self) -> tuple[float, float]:
+        """Widths that the table is of."""
 
-    @property
-    def deployment(self) -> Deployment:
-        """The chip, its price, the traffic."""
-        return ServingInputs(gpu=self.gpu, precision=self.precision, max_gpus=8).deployment()
+    @abstractmethod
+    def shape(self, width: Array, experts: Array) -> ModelShape:
+        """Relaxed shape of a width; the arrays broadcast."""
+
+    @abstractmethod
+    def served(self, shape: ModelShape) -> Served:
+        """The cheapest way to serve each shape."""
 
     def variables(
         self,
@@ -125,43 +143,93 @@ class Shaped:
         count: str,  # noqa: ARG002 - only the abstract setting's sizes depend on the count
     ) -> dict[str, Array]:
         """Each law's own count of a real shape, whatever the FLOPs are."""
-        return {name: _known(VARIABLES[name].of, size, experts, tokens) for name in names}
+        return {name: self._known(VARIABLES[name].of, size, experts, tokens) for name in names}
 
     def flops_per_token(self, size: Array, experts: Array, count: str) -> Array:
         """As `moeconomics.shapes` counts."""
-        return _known(train_flops_per_token, size, experts, count)
+        return self._known(train_flops_per_token, size, experts, count)
 
     def n_total(self, size: Array, experts: Array) -> Array:
         """All parameters, embeddings included."""
-        return _known(lambda shape: counts(shape).n_total, size, experts)
+        return self._known(lambda shape: counts(shape).n_total, size, experts)
 
     def cost(self, size: Array, experts: Array) -> Array:
         """From the table, linear in the logarithms; the cheapest number of GPUs makes jumps of one step's width."""
-        log_low, log_high = np.log(self.sizes)
+        log_low, log_high = np.log(self.priced)
         place = (np.log(size) - log_low) / (log_high - log_low) * (COST_POINTS - 1)
         below = np.clip(np.nan_to_num(place), 0, COST_POINTS - 2).astype(int)
         share = place - below
-        row = np.searchsorted(EXPERTS, experts)
-        left, right = self._log_cost_ES[row, below], self._log_cost_ES[row, below + 1]
+        row = np.searchsorted(self.numbers, experts)
+        log_cost_EW = np.log(self._table.usd_per_token_output)
+        left, right = log_cost_EW[row, below], log_cost_EW[row, below + 1]
         served = np.isfinite(left) & np.isfinite(right)
         both = np.where(served, left, 0.0) * (1 - share) + np.where(served, right, 0.0) * share
         return np.where(served, np.exp(both), np.where(np.isnan(place), np.nan, np.inf))
 
+    @property
+    def spread(self) -> float | None:
+        """Widest of the table; a calibrated model's is one number, a roofline's grows as compute comes to bind."""
+        ratio = self._table.usd_high / self._table.usd_low
+        known = ratio[np.isfinite(ratio)]
+        return float(known.max()) if known.size else None
+
     @cached_property
-    def _log_cost_ES(self) -> Array:
-        model = make_cost_model(self.cost_model, self.deployment)
-        widths = np.geomspace(*self.sizes, COST_POINTS)
-        experts = np.array(EXPERTS)[:, None]
-        shape = relaxed(get_architecture(ARCHITECTURE), widths, experts, VOCABULARY)
-        return np.log(cheapest(model, shape, self.deployment.gpus).usd_per_token_output)
+    def _table(self) -> Served:
+        widths = np.geomspace(*self.priced, COST_POINTS)
+        return self.served(self.shape(widths, np.array(self.numbers)[:, None]))
+
+    def _known(self, value: Callable[..., Array], width: Array, experts: Array, *rest: Array) -> Array:
+        """`value` of the relaxed shape and the rest, as floats; NaN where the width is."""
+        width, experts = np.broadcast_arrays(np.asarray(width, dtype=float), experts)
+        known = np.isfinite(width)
+        return np.where(known, value(self.shape(np.where(known, width, 1.0), experts), *rest), np.nan)
 
 
-def _known(value: Callable[..., Array], width: Array, experts: Array, *rest: Array) -> Array:
-    """`value` of the relaxed shape and the rest, as floats; NaN where the width is."""
-    width, experts = np.broadcast_arrays(np.asarray(width, dtype=float), experts)
-    known = np.isfinite(width)
-    shape = relaxed(get_architecture(ARCHITECTURE), np.where(known, width, 1.0), experts, VOCABULARY)
-    return np.where(known, value(shape, *rest), np.nan)
+@dataclass(frozen=True, kw_only=True)
+class Shaped(OfWidth):
+    """An architecture on one chip; cost is in USD per output token of ShareGPT traffic, on up to 8 GPUs.
+
+    `precision` and `kv_precision`: stored formats of weights and KV cache. Experts count in units of the dense FFN:
+    an architecture of granularity G has G times as many.
+    """
+
+    cost_model: str
+    gpu: str
+    precision: str = "bf16"
+    kv_precision: str = "bf16"
+    architecture: Architecture = PAPERS_ARCHITECTURE
+    sizes: tuple[float, float] = (256.0, 32768.0)
+
+    @property
+    def name(self) -> str:
+        """Cost model, chip, and formats and architecture where they are not the paper's."""
+        formats = [self.precision] * (self.precision != "bf16") + [f"{self.kv_precision} cache"] * (
+            self.kv_precision != "bf16"
+        )
+        of = [] if self.architecture.name == ARCHITECTURE else [self.architecture.name]
+        return " ".join([f"{self.cost_model} on {self.gpu}", *formats, *of])
+
+    @property
+    def priced(self) -> tuple[float, float]:
+        """Every width that is searched."""
+        return self.sizes
+
+    @property
+    def deployment(self) -> Deployment:
+        """The chip, its price, the traffic."""
+        return ServingInputs(
+            gpu=self.gpu, precision=self.precision, kv_precision=self.kv_precision, max_gpus=8
+        ).deployment()
+
+    def shape(self, width: Array, experts: Array) -> ModelShape:
+        """On the ladder's central line."""
+        experts = np.where(np.asarray(experts) > 1, np.asarray(experts) * self.architecture.granularity, 1)
+        return relaxed(self.architecture, width, experts, VOCABULARY)
+
+    def served(self, shape: ModelShape) -> Served:
+        """On the cheapest number of GPUs."""
+        deployment = self.deployment
+        return cheapest(make_cost_model(self.cost_model, deployment), shape, deployment.gpus)
 
 
 SETTINGS: tuple[Setting, ...] = (

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from moeconomics.reproduction.claims import CLAIMS, Claim
-from moeconomics.reproduction.reproduce import AGREES, DIFFERS, FARTHEST, SURE, UNDECIDED, Finding, span_text
+from moeconomics.reproduction.reproduce import AGREES, DIFFERS, UNDECIDED, Finding, span_text
+from moeconomics.reproduction.scale import PAPER, Scale
 
 CIRCULAR = ("yun2024-reconstructed",)  # made from the paper's outputs: that it agrees with them says nothing
 HOLDS, FAILS, DEPENDS, OPEN = "robust", "not reproduced", "not robust", "undecided"
@@ -14,13 +15,20 @@ FACTORS = {"cost model": "setting", "law": "law", "FLOP convention": "count"}
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """One claim over the combinations of laws that are independent of it. `ours`: the smallest and largest value."""
+    """One claim at one scale over the combinations of laws that are independent of it.
+
+    `ours`: the smallest and largest value. `banded`: verdicts whose cost model has an error band, `surviving` those of
+    them that stay the same in its worst case (`Claim.survives`).
+    """
 
     claim: Claim
+    scale: str
     standing: str
     agree: int
     differ: int
     undecided: int
+    banded: int
+    surviving: int
     ours: tuple[float, float] | None
     sentence: str
 
@@ -37,17 +45,24 @@ class Summary:
             "agree": self.agree,
             "differ": self.differ,
             "undecided": self.undecided,
+            "banded": self.banded,
+            "surviving": self.surviving,
+            "scale": self.scale,
             "ours": self.ours_text,
             "sentence": self.sentence,
         }
 
 
-def summarise(findings: Sequence[Finding]) -> list[Summary]:
-    """One summary a claim, in the paper's order."""
-    return [_summary(claim, [one for one in findings if one.claim is claim]) for claim in CLAIMS]
+def summarise(findings: Sequence[Finding], scale: Scale = PAPER) -> list[Summary]:
+    """One summary a claim that was asked at the scale, in the paper's order."""
+    here = [one for one in findings if one.scale == scale.name]
+    asked = {one.claim.name for one in here}
+    return [
+        _summary(claim, scale, [one for one in here if one.claim is claim]) for claim in CLAIMS if claim.name in asked
+    ]
 
 
-def _summary(claim: Claim, findings: Sequence[Finding]) -> Summary:
+def _summary(claim: Claim, scale: Scale, findings: Sequence[Finding]) -> Summary:
     counted = [one for one in findings if one.law not in CIRCULAR]
     decided = [one for one in counted if one.verdict != UNDECIDED]
     agree = sum(one.verdict == AGREES for one in decided)
@@ -62,12 +77,18 @@ def _summary(claim: Claim, findings: Sequence[Finding]) -> Summary:
         tail += f"; {_decider(decided)}." if standing == DEPENDS else "."
         if standing != HOLDS:
             tail += "".join(f" By {words}: {_by(decided, words, claim)}." for words in _factors(claim))
+    banded = [one.survives for one in decided if one.survives is not None]
+    if banded:
+        tail += f" In the worst case of the serving model's error band {sum(banded)} of {len(banded)} verdicts stay."
     return Summary(
         claim=claim,
+        scale=scale.name,
         standing=standing,
         agree=agree,
         differ=len(decided) - agree,
         undecided=len(counted) - len(decided),
+        banded=len(banded),
+        surviving=sum(banded),
         ours=ours,
         sentence=head + tail,
     )
@@ -101,52 +122,3 @@ def _by(decided: Sequence[Finding], words: str, claim: Claim) -> str:
         whole = min(low for low, _ in ends), max(high for _, high in ends)
         parts.append(f"{level} {span_text(whole, claim.unit)}")
     return ", ".join(parts)
-
-
-def _laws(findings: Sequence[Finding], *, dense: bool) -> list[str]:
-    """Laws that decide claims of MoEs, or dense ones alone."""
-    moe, all_laws = (
-        {one.law for one in findings if one.ours is not None and one.law and (both or not one.claim.dense)}
-        for both in (False, True)
-    )
-    return [f"`{law}`" for law in sorted(map(str, all_laws - moe if dense else moe))]
-
-
-def markdown(findings: Sequence[Finding]) -> str:
-    """The page docs/reproduction.md: summary, sentences and what was not counted."""
-    summaries = summarise(findings)
-    lines = [
-        "# The paper's claims, asked again",
-        "",
-        "Written by `moeconomics reproduce -o DIR` (as reproduction.md). Each number or conclusion that Yun et al. "
-        "2024 (arXiv\n2404.02852) state and that can be computed, asked of each law, cost model and count of FLOPs:",
-        "",
-        f"- **laws** that have experts and tokens: {', '.join(_laws(findings, dense=False))};",
-        f"  for dense models also {', '.join(_laws(findings, dense=True))}.",
-        f"  A law more than {FARTHEST:g} decades outside its data (`cpu-study`), or with no variable for the question,",
-        "  says nothing. Granularity is not asked: no law here has it together with experts and tokens;",
-        "- **cost models**: "
-        + "; ".join(dict.fromkeys(one.setting for one in findings if one.setting is not None))
-        + "\n  (`size` is the paper's abstract setting, the others price its architecture for ShareGPT traffic on up "
-        "to 8 GPUs);",
-        "- **FLOPs**: `6nd` (N the corresponding dense size) and `6nd-active`.",
-        "",
-        "A number agrees when it lies within the stated range, widened by the tolerance, at every stated budget; "
-        f"with a law's\ndraws {100 * SURE:.0f} % of them must say so. `yun2024-reconstructed` is in the JSON but not "
-        "counted here: it was made\nfrom these numbers. The 2 decades are a choice: with 1 decade only\n"
-        "`abnar2025` would answer, whose data's sizes and tokens are not known.",
-        "",
-        "| claim | paper | tolerance | ours | agree | differ | can not be decided | standing |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    lines += [
-        f"| `{one.claim.name}` ({one.claim.where}) | {one.claim.paper} | {100 * one.claim.tolerance:g} % | "
-        f"{one.ours_text} | {one.agree} | {one.differ} | {one.undecided} | {one.standing} |"
-        for one in summaries
-    ]
-    for standing in (HOLDS, DEPENDS, FAILS, OPEN):
-        chosen = [one for one in summaries if one.standing == standing]
-        if chosen:
-            lines += ["", f"## {standing.capitalize()}", ""]
-            lines += [f"- {one.claim.text[0].upper()}{one.claim.text[1:]}.\n  {one.sentence}" for one in chosen]
-    return "\n".join(lines) + "\n"
