@@ -18,11 +18,13 @@ def pictures(figures: dict[str, go.Figure]) -> tuple[dict[str, bytes], str | Non
     """(file name → content) of every figure in both formats, or none and what is missing."""
     with TemporaryDirectory() as folder:
         files = [(figure, Path(folder) / f"{name}.{kind}") for name, figure in figures.items() for kind in KINDS]
+        shown, paths = (list(column) for column in zip(*files, strict=True))
+        size = {side: [figure.layout[side] for figure in shown] for side in ("width", "height")}
         try:
-            pio.write_images([figure for figure, _ in files], [path for _, path in files])  # one browser for all
+            pio.write_images(shown, paths, **size)  # one browser for all; it does not look for the size itself
         except (ValueError, RuntimeError, ImportError) as error:  # Plotly's and kaleido's own errors
             return {}, f"{HOW} ({str(error).strip().splitlines()[0]})"
-        return {path.name: path.read_bytes() for _, path in files}, None
+        return {path.name: path.read_bytes() for path in paths}, None
 
 
 def drawn(figure: go.Figure, path: Path) -> bytes:
