@@ -37,11 +37,11 @@ together, how much is not known: a verdict that stays is safe, one that does not
 OWN_SCALE = """Ratios have no scale, so laws of tiny data are asked with {experts} experts at {budgets}
 training FLOPs: {laws}. `cpu-study` is the form of `yun2024` and
 `cpu-study-joint2025` that of `joint2025`, both fitted to the same 54 rows of studies/cpu-python-stdlib. The models have
-0.2M to 2M parameters besides those of further experts, about half of them embeddings, and are trained on source code:
-neither agreement nor disagreement here carries over to the paper's scale. Absolute sizes and claims of 32 experts are
-not asked. The cost is `size`, or comes from latencies that were measured in vLLM on a CPU, by the paper's Eq. 5 and 6;
-a model outside the measured sizes has no price. Ranges are over budgets and both counts of FLOPs. Where a verdict "can
-not be decided", the draws of the fit do not agree.
+0.3M to 1M parameters besides those of further experts, half of them embeddings, are trained on source code, and lie up
+to 0.7 decades beyond the rows' tokens: neither agreement nor disagreement here carries over to the paper's scale.
+Absolute sizes and claims of 32 experts are not asked. The cost is `size`, or comes from latencies that were measured in
+vLLM on a CPU, by the paper's Eq. 5 and 6; a model outside the measured sizes has no price. Ranges are over budgets and
+both counts of FLOPs. Where a verdict "can not be decided", the draws of the fit do not agree.
 """
 MOVES = """Cost of the over-trained 8- and 16-expert models over that of the loss-optimal 4-expert one, and the number
 of experts of the cheapest model at the dense optimum's loss, in brackets those the error band can not tell from it;
