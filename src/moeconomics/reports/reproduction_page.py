@@ -6,10 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 import plotly.graph_objects as go
 
 from moeconomics.reports.page import Cell, Chart, Number, Page, Table
-from moeconomics.reproduction import Finding, Summary, summarise
+from moeconomics.reproduction import CPU, Finding, Summary, summarise
 
 HEADLINES = ("cost-8-over-4", "flops-16-over-4", "few-experts-cheapest")
 FIRST = "fig3-trilemma"
+COLUMNS = (
+    "claim", "place", "standing", "paper", "ours", "agree", "differ", "undecided", "in the band", "what it says",
+)  # fmt: skip
 WORDS = {
     "fig1-loss-against-experts": "A panel for each number of training tokens, a line for each size: loss falls as "
     "experts are added.",
@@ -32,6 +35,7 @@ def reproduction_page(findings: Sequence[Finding], figures: Mapping[str, go.Figu
     """The claims over laws, cost models and counts of FLOPs as a page; `figures` by `reproduction_figures`."""
     summaries = sorted(summarise(findings), key=lambda one: -one.agree / max(one.agree + one.differ, 1))
     standings = Counter(one.standing for one in summaries)
+    tiny = summarise(findings, CPU)
     by_name = {one.claim.name: one for one in summaries}
     charts = {name: Chart(figure=figure, words=WORDS[name]) for name, figure in figures.items()}
     first = charts.pop(FIRST)
@@ -47,13 +51,8 @@ def reproduction_page(findings: Sequence[Finding], figures: Mapping[str, go.Figu
         numbers=[_number(by_name[name]) for name in HEADLINES],
         charts=[first],
         tables=(
-            Table(
-                title="Claims",
-                note="Agree, differ, undecided: combinations of law, cost model and count of FLOPs. Press a column's "
-                "name to sort by it.",
-                columns=("claim", "place", "standing", "paper", "ours", "agree", "differ", "undecided", "what it says"),
-                rows=[_row(one) for one in summaries],
-            ),
+            _claims("Claims", summaries),
+            *([_claims(f"{CPU.title}: the same asked of laws of tiny models", tiny)] if tiny else []),
         ),
         more=list(charts.values()),
         provenance={
@@ -80,10 +79,21 @@ def _number(one: Summary) -> Number:
     )
 
 
+def _claims(title: str, summaries: Sequence[Summary]) -> Table:
+    return Table(
+        title=title,
+        note="Agree, differ, undecided: combinations of law, cost model and count of FLOPs. In the band: verdicts that "
+        "the worst case of the serving model's error band leaves as they are. Press a column's name to sort by it.",
+        columns=COLUMNS,
+        rows=[_row(one) for one in summaries],
+    )
+
+
 def _row(one: Summary) -> list[Cell]:
     claim = one.claim
     counts: list[Cell] = [one.agree, one.differ, one.undecided]
-    return [claim.name, claim.where, one.standing, claim.paper, one.ours_text, *counts, claim.text]
+    band: Cell = (one.surviving / one.banded, f"{one.surviving} of {one.banded}") if one.banded else None
+    return [claim.name, claim.where, one.standing, claim.paper, one.ours_text, *counts, band, claim.text]
 
 
 def _names(found: Iterable[str | None]) -> str:
