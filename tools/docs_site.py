@@ -178,7 +178,7 @@ def _title(path: Path) -> str:
 
 
 class Docstrings(griffe.Extension):
-    """Our docstrings as Markdown: doctests become code, a `*` of a formula stays a `*`, pydantic's fields are listed."""
+    """Our docstrings as Markdown: doctests are code, the `*` of a formula stays, pydantic's fields are listed."""
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
         """Rewrite the docstring of one object."""
