@@ -35,7 +35,8 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     }
     for entry in config.nav or []:
         for title, pages in entry.items() if isinstance(entry, dict) else ():
-            pages.extend(made.get(title, []))
+            if title in made:
+                pages.extend(made[title])
     return config
 
 
