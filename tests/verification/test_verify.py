@@ -36,7 +36,7 @@ def test_the_models_of_a_plan_get_their_runs(planned):
     roles = {one.role: one for one in plan.models}
     assert {role: one.spec.experts for role, one in roles.items()} == {BASE: 4, RECOMMENDED: 16}
     assert roles[RECOMMENDED].spec.tokens == (FEW_TOKENS,)
-    assert roles[RECOMMENDED].spec.d_model < roles[BASE].spec.d_model
+    assert roles[RECOMMENDED].spec.d_ff < roles[BASE].spec.d_ff
     assert all(one.spec.sequence_length == 32 for one in plan.models)
 
 
