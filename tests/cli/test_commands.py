@@ -144,7 +144,7 @@ def test_a_public_model_is_counted_and_priced_by_name(run, mixtral, tmp_path, mo
     ("words", "code", "message"),
     [
         (["plan"], 2, "give exactly one training budget"),
-        (["plan", "--train-flops", "nan"], 2, "train_flops: must be from 1e+17 to 1e+30 FLOPs"),
+        (["plan", "--train-flops", "nan"], 2, "train_flops: must be from 1e+12 to 1e+30 FLOPs"),
         (["plan", "--train-flops", "-5"], 2, "train_flops: must be from"),
         (["plan", "--train-flops", "1e21", "--experts", "4,x"], 2, "experts '4,x': give whole numbers"),
         (["plan", "--train-flops", "1e21", "--gpu", "H200"], 2, "Did you mean 'H200-SXM-141GB'"),

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -16,13 +17,16 @@ from moeconomics.reports import cost_page, html, plan_page, reproduction_page
 from moeconomics.reports.fit_figures import fit_figures
 from moeconomics.reports.fit_page import fit_page
 from moeconomics.reports.reproduction_figures import reproduction_figures
+from moeconomics.reports.verification_page import verification_page
 from moeconomics.reproduction import reproduce
 from moeconomics.runs import load_runs
 from moeconomics.serving import ServingInputs, cost, frontier
 from moeconomics.shapes import get_model
+from moeconomics.verification import read_plan, verify
 
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
-PAGES = ("plan.html", "cost.html", "fit.html", "reproduction.html")
+PAGES = ("plan.html", "cost.html", "fit.html", "reproduction.html", "verification.html")
+STUDY = Path(__file__).parents[2] / "studies" / "cpu-verify"
 # Text of a chart that lies outside it, or that another chart or the page's edge cuts.
 CUT = """charts => charts.flatMap(chart => {
   const frame = chart.closest("figure").getBoundingClientRect();
@@ -78,12 +82,16 @@ def pages(tmp_path_factory):
     made = plan(train_flops=1e21, gpu="H100-SXM-80GB", experts=(1, 4, 16))
     serving = {"gpu": "H100-SXM-80GB", "traffic": "chat"}
     shape = get_model("mixtral-8x7b")
+    study = Path(shutil.copytree(STUDY, folder / "study"))
     points = frontier(shape, ServingInputs(**serving).deployment())
     written = (
         plan_page(made),
         cost_page(cost(shape, **serving), points, "mixtral-8x7b", "H100-SXM-80GB, bf16, vllm"),
         fitted(folder),
         reproduction_page(reproduce(["joint2025"]), reproduction_figures()),
+        verification_page(
+            verify(read_plan(study / "plan.json", study / "train.yaml"), study, python=Path("not asked"))
+        ),
     )
     for name, page in zip(PAGES, written, strict=True):
         (folder / name).write_text(html(page), encoding="utf-8")

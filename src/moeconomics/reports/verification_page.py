@@ -85,7 +85,8 @@ def verification_page(outcome: Outcome) -> Page:
         warnings=(
             "One seed of each model, and one machine: the losses measured have no interval, and costs only that of "
             "their repeats.",
-            "Models of a million parameters on a CPU: the chain from law to price is tested, not the paper's scale.",
+            f"What is tested is this plan at its own scale: {count_text(chosen.candidate.n_active)} active parameters, "
+            f"{chosen.candidate.train_flops:.3g} training FLOPs.",
         ),
     )
 
@@ -114,7 +115,7 @@ def verification_figures(outcome: Outcome) -> dict[str, go.Figure]:
     ]
     return {
         "Loss": _figure("Loss, predicted and measured", "nats/token", losses),
-        "Serving cost": _figure("Serving cost, predicted and measured", "USD per million output tokens", costs),
+        "Serving cost": _figure("Serving cost, predicted and measured", "USD/Mtok output", costs),
     }
 
 

@@ -136,7 +136,7 @@ class Outcome:
         else:
             spread = SURE * math.sqrt(2) * self.noise * base.loss
             verdict = AGREES if measured <= 0 else DIFFERS if measured > spread else UNDECIDED
-            why = f"one seed each; by the law's noise a difference up to {spread:.3f} nats/token is undecided"
+            why = f"one seed each; a loss higher by up to {spread:.3f} nats/token could be the law's noise"
         return Claim(
             claim=f"no worse loss than the loss-optimal {base.candidate.experts}-expert model",
             claimed="a difference of at most 0 nats/token",
