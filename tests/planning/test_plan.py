@@ -239,7 +239,7 @@ def test_frame_and_json_hold_the_candidates(paper):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"train_flops": 0}, r"train_flops: must be from 1e\+17 to 1e\+30 FLOPs \(given: 0"),
+        ({"train_flops": 0}, r"train_flops: must be from 1e\+12 to 1e\+30 FLOPs \(given: 0"),
         ({"train_flops": math.nan}, "train_flops: must be from"),
         ({"train_flops": 1e40}, "train_flops: must be from"),
         ({"train_flops": None}, r"give exactly one training budget .*\(given: none\)"),
