@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "sweeps": {"shapes", "runs", "hardware", "training"},
     "planning": {"shapes", "laws", "runs", "fit", "hardware", "serving"},
     "reproduction": {"shapes", "laws", "runs", "fit", "hardware", "serving", "planning"},
-    "verification": {"shapes", "laws", "runs", "profiling", "training", "sweeps", "planning"},
+    "verification": {"shapes", "laws", "runs", "hardware", "profiling", "training", "sweeps", "planning"},
     "reports": {"shapes", "laws", "runs", "fit", "hardware", "serving", "planning", "reproduction", "verification"},
 }
 

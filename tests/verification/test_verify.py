@@ -77,7 +77,7 @@ def test_plans_that_can_not_be_tested(planned, change, message):
         ("d_model: 64", "gives d_model, which the plan decides"),
         ("batch: 64", "batch"),
         ("[1]", "must be fields of a run"),
-        ("a: b: c", "is not YAML"),
+        ("a: b: c", "is not valid YAML"),
     ],
 )
 def test_training_files_that_are_wrong(planned, text, message):

@@ -134,7 +134,7 @@ def _figure(title: str, unit: str, pairs: Sequence[_Pair]) -> go.Figure:
             bars = {} if low is None or high is None else {"array": [high - value], "arrayminus": [value - low]}
             figure.add_scatter(
                 x=[value],
-                y=[f"{name}<br>{kind}"],
+                y=["<br>".join([*name.split(), kind])],  # short lines leave room on a phone,
                 mode="markers",
                 name=kind,
                 legendgroup=kind,
@@ -146,7 +146,7 @@ def _figure(title: str, unit: str, pairs: Sequence[_Pair]) -> go.Figure:
     figure.update_xaxes(title=unit)
     figure.update_yaxes(autorange="reversed")
     figure.update_layout(showlegend=False)
-    return styled(figure, title, "lines: 90 % interval or band of the prediction, extremes of the repeats", height=320)
+    return styled(figure, title, "lines: 90 % interval or band of the prediction, extremes of the repeats", height=420)
 
 
 def _row(one: Trial) -> list[Cell]:

@@ -5,15 +5,14 @@ model where dense was asked about.
 """
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from moeconomics.errors import BadInput, invalid
+from moeconomics.hardware import read_yaml
 from moeconomics.planning import LOSS_OPTIMAL
 from moeconomics.shapes import counts
 from moeconomics.training import RunSpec
@@ -182,12 +181,7 @@ def _refuse_other_traffic(inputs: Inputs, file: Path) -> None:
 
 
 def _settings(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadInput(f"training {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadInput(f"training {path} is not YAML: {error}") from error
+    content = read_yaml(path)
     if not isinstance(content, dict):
         raise BadInput(f"training {path} must be fields of a run, such as {{batch_tokens: 4096}}")
     decided = sorted({"architecture", "d_model", "n_layers", "head_dim", "d_ff", "experts", "tokens"} & content.keys())
@@ -219,8 +213,3 @@ def _spec(inputs: Inputs, one: Candidate, settings: dict[str, Any], where: Path)
             f"one that would be trained {int(built.n_active)} and {int(built.n_total)}: plan again with this version"
         )
     return spec
-
-
-def prediction_text(plan: Plan) -> str:
-    """The predictions as a JSON file."""
-    return json.dumps(plan.as_json(), indent=1) + "\n"
