@@ -193,8 +193,7 @@ def main() -> None:
     outcome = verify(plan, HERE, python=Path(os.environ.get("MOECONOMICS_VLLM", VLLM)))
     (HERE / "README.md").write_text(page(plan, outcome), encoding="utf-8")
     for what, figure in verification_figures(outcome).items():
-        name = f"{what.split()[-1].lower()}.svg"
-        (HERE / name).write_bytes(drawn(figure, Path(name)))
+        (HERE / f"{what}.svg").write_bytes(drawn(figure, Path(f"{what}.svg")))
 
 
 if __name__ == "__main__":

@@ -111,7 +111,7 @@ def test_a_plan_is_trained_served_and_compared(run, planned, vllm):
         priced = 1 / 3600 / one["output_tok_s_measured"] * 1e6
         assert one["usd_per_mtok_output_measured"] == pytest.approx(priced)
     assert [one["verdict"] for one in answer["claims"]]
-    for name in ("predictions.json", "served.json", "verification.json", "report.html", "runs/runs.csv"):
+    for name in ("predictions.json", "served.json", "verification.json", "report.html", "runs/runs.csv", "loss.svg"):
         assert (folder / name).is_file()
 
     written = (folder / "predictions.json").stat().st_mtime_ns

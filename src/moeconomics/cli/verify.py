@@ -58,9 +58,11 @@ def verify(
     with progress_bar("verifying") as advance:
         outcome = test_plan(asked, output, python=vllm, report=advance)
     from moeconomics.reports import html
-    from moeconomics.reports.verification_page import verification_page
+    from moeconomics.reports.pictures import pictures
+    from moeconomics.reports.verification_page import verification_figures, verification_page
 
-    write_files(output, {"report.html": html(verification_page(outcome))})
+    drawn, missing = pictures(verification_figures(outcome))
+    write_files(output, {"report.html": html(verification_page(outcome)), **drawn})
     if json:
         print_json(outcome.as_json())
         return
@@ -92,6 +94,10 @@ def verify(
     for reason in outcome.reasons():
         say(reason)
     say(f"\nReport: {output / 'report.html'}")
+    if missing is None:
+        say("Figures: loss and cost, as PNG and SVG")
+    else:
+        say(missing, "yellow")
 
 
 def _span(low: float | None, high: float | None, form: str) -> str:

@@ -62,7 +62,9 @@ def verification_page(outcome: Outcome) -> Page:
             ),
         ),
         charts=tuple(
-            Chart(figure=figure, words=f"{what}: a circle is predicted, with its interval, a diamond measured.")
+            Chart(
+                figure=figure, words=f"Per model, {what}: a circle is predicted with its interval, a diamond measured."
+            )
             for what, figure in verification_figures(outcome).items()
         ),
         tables=(
@@ -92,7 +94,7 @@ def verification_page(outcome: Outcome) -> Page:
 
 
 def verification_figures(outcome: Outcome) -> dict[str, go.Figure]:
-    """Loss and cost, each a figure of one line a model; the key says what it shows."""
+    """Loss and cost, by what they show: each model's prediction above what was measured of it."""
     losses = [
         _Pair(
             model=one,
@@ -114,8 +116,8 @@ def verification_figures(outcome: Outcome) -> dict[str, go.Figure]:
         for one in outcome.models
     ]
     return {
-        "Loss": _figure("Loss, predicted and measured", "nats/token", losses),
-        "Serving cost": _figure("Serving cost, predicted and measured", "USD/Mtok output", costs),
+        "loss": _figure("Loss, predicted and measured", "nats/token", losses),
+        "cost": _figure("Serving cost, predicted and measured", "USD/Mtok output", costs),
     }
 
 
