@@ -96,7 +96,7 @@ def models(outcome: Outcome) -> str:
                 count_text(one.tokens),
                 f"{one.tokens / one.unique_tokens:.2f}",
                 f"{plan.loss:.4f} ({plan.loss_low:.4f} to {plan.loss_high:.4f})",
-                "n/a" if one.loss is None else f"{one.loss:.4f}",
+                f"{one.loss:.4f}",
                 f"{plan.usd_per_mtok_output:.3g} ({plan.usd_per_mtok_output_low:.3g} to "
                 f"{plan.usd_per_mtok_output_high:.3g})",
                 f"{one.usd:.3g}",
@@ -111,8 +111,7 @@ def claims(outcome: Outcome) -> str:
     rows = []
     for one in outcome.claims():
         ratio = one.claim.startswith(("cost", "the paper"))
-        shown = "n/a" if one.measured is None else f"{one.measured:.1%}" if ratio else f"{one.measured:+.4f}"
-        predicted = "n/a" if one.predicted is None else f"{one.predicted:.1%}" if ratio else f"{one.predicted:+.4f}"
+        predicted, shown = (f"{value:.1%}" if ratio else f"{value:+.4f}" for value in (one.predicted, one.measured))
         rows.append([one.claim, one.claimed, predicted, shown, one.verdict, one.why])
     return markdown(["claim", "claimed", "predicted", "measured", "verdict", "why"], rows)
 
@@ -123,7 +122,6 @@ def repeats(plan: Plan, outcome: Outcome) -> str:
     rows = []
     for planned, one in zip(plan.models, outcome.models, strict=True):
         alone = float(np.asarray(law.loss(planned.spec.shape(plan.file.inputs.vocab_size), one.tokens)))
-        assert one.loss is not None
         rows.append(
             [name_of(one), f"{alone:.4f}", f"{one.candidate.loss:.4f}", f"{one.loss:.4f}", f"{one.loss - alone:+.4f}"]
         )
@@ -158,7 +156,6 @@ def page(plan: Plan, outcome: Outcome) -> str:
     largest = 4.757e13  # train_flops of the largest run in studies/cpu-python-stdlib/runs/runs.csv
     quality, _, both, *_ = outcome.claims()
     chosen, base = outcome.pair(BASE)
-    assert quality.measured is not None
     parts = [
         INTRODUCTION.format(
             budget=inputs.train_flops,

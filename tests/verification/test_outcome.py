@@ -21,7 +21,7 @@ def candidate(experts: int, loss: float, usd: float, **changed) -> Candidate:
     )  # fmt: skip
 
 
-def trial(role: str, plan: Candidate, loss: float | None, tok_s: float, *, spread: float = 0.01) -> Trial:
+def trial(role: str, plan: Candidate, loss: float, tok_s: float, *, spread: float = 0.01) -> Trial:
     return Trial(
         role=role,
         candidate=plan,
@@ -29,7 +29,6 @@ def trial(role: str, plan: Candidate, loss: float | None, tok_s: float, *, sprea
         unique_tokens=1e6,
         loss=loss,
         loss_se=0.05,
-        reason=None if loss else "diverged",
         tok_s=tok_s,
         tok_s_low=tok_s * (1 - spread),
         tok_s_high=tok_s * (1 + spread),
@@ -37,7 +36,7 @@ def trial(role: str, plan: Candidate, loss: float | None, tok_s: float, *, sprea
     )
 
 
-def outcome(loss: float | None, tok_s: float, *, noise: float | None = 0.005) -> Outcome:
+def outcome(loss: float, tok_s: float, *, noise: float | None = 0.005) -> Outcome:
     """The base has a loss of 2.0 and 1000 tokens/s, which is 1 USD per million tokens."""
     models = (
         trial(BASE, candidate(4, 2.0, 1.0), 2.0, 1000.0),
@@ -74,12 +73,6 @@ def test_verdicts(loss, tok_s, quality, both):
 
 def test_without_noise_a_higher_loss_is_undecided():
     assert outcome(2.03, 2000.0, noise=None).claims()[0].verdict == UNDECIDED
-
-
-def test_a_model_that_did_not_train_leaves_quality_undecided():
-    found = outcome(None, 2000.0)
-    assert found.claims()[0].verdict == UNDECIDED
-    assert found.as_json()["models"][1]["loss_within"] is None
 
 
 def test_losses_and_costs_are_looked_for_in_their_intervals():

@@ -1,10 +1,12 @@
 """`verify` as a user drives it: a plan of tiny models, trained here and served by the real vLLM."""
 
 import json
+import sys
 
 import pytest
 
 from moeconomics.errors import BadInput
+from moeconomics.training import give_up
 from moeconomics.verification import BASE, DENSE, RECOMMENDED, read_plan
 
 PLAN = (
@@ -52,6 +54,7 @@ def test_dense_is_a_third_model_where_the_base_has_experts(run, planned):
         ({"inputs": {"input_len": None}}, "names no lengths"),
         ({"inputs": {"tpot_ms": 50.0}}, "has --tpot-ms; what is measured is the throughput at saturation"),
         ({"inputs": {"precision": "fp8"}}, "is for fp8"),
+        ({"gpus": 2}, "serves on several chips"),
         ({"inputs": {"vocab_size": 4096}}, "total parameters, the one that would be trained"),
         ({"recommended": "base"}, "recommends the loss-optimal model of its own base"),
         ({"candidates": []}, "has no loss-optimal model of its base"),
@@ -65,6 +68,8 @@ def test_plans_that_can_not_be_tested(planned, change, message):
         plan["recommended"] = plan["candidates"][0]
     if "candidates" in change:
         plan["candidates"] = []
+    if "gpus" in change:
+        plan["recommended"]["gpus"] = change["gpus"]
     plan["inputs"] |= change.get("inputs", {})
     file.write_text(json.dumps(plan), encoding="utf-8")
     with pytest.raises(BadInput, match=message):
@@ -126,3 +131,13 @@ def test_a_plan_is_trained_served_and_compared(run, planned, vllm):
     code, _, err = run(*words)
     assert code == 2
     assert "holds the predictions of another plan or training" in err
+
+
+def test_a_training_that_failed_ends_in_words(run, planned):
+    for one in read_plan(planned / "plan", planned / "train.yaml").models:
+        (planned / "out" / "runs" / one.spec.run_id).mkdir(parents=True)
+        give_up(one.spec, planned / "out" / "runs", "diverged: loss nan", corpora=planned / "out" / "runs" / "corpora")
+    code, _, err = run("verify", "plan", "--training", "train.yaml", "-o", "out", "--vllm", sys.executable)
+    assert code == 2
+    assert "there is nothing to compare" in err
+    assert "diverged: loss nan" in err

@@ -77,7 +77,7 @@ def verify(
                 f"{found['tokens'] / found['unique_tokens']:.2f}",
                 f"{found['loss_predicted']:.4f}",
                 _span(found["loss_low"], found["loss_high"], ".4f"),
-                "n/a" if found["loss_measured"] is None else f"{found['loss_measured']:.4f}",
+                f"{found['loss_measured']:.4f}",
                 f"{found['usd_per_mtok_output_predicted']:.3g}",
                 _span(found["usd_per_mtok_output_low"], found["usd_per_mtok_output_high"], ".3g"),
                 f"{found['usd_per_mtok_output_measured']:.3g}",
@@ -89,7 +89,7 @@ def verify(
         rows,
         can_drop=["epochs", "tokens"],
     )
-    claims = [[one.claim, one.claimed, _number(one.measured), one.verdict, one.why] for one in outcome.claims()]
+    claims = [[one.claim, one.claimed, f"{one.measured:.4g}", one.verdict, one.why] for one in outcome.claims()]
     table("Claims", ["claim", "claimed", "measured", "verdict", "why"], claims, text_columns=5)
     for reason in outcome.reasons():
         say(reason)
@@ -102,7 +102,3 @@ def verify(
 
 def _span(low: float | None, high: float | None, form: str) -> str:
     return "n/a" if low is None or high is None else f"{low:{form}} to {high:{form}}"
-
-
-def _number(value: float | None) -> str:
-    return "n/a" if value is None else f"{value:.4g}"

@@ -25,7 +25,7 @@ class _Pair:
     model: Trial
     predicted: float
     interval: tuple[float | None, float | None]
-    measured: float | None
+    measured: float
     extremes: tuple[float | None, float | None]
 
 
@@ -33,19 +33,18 @@ def verification_page(outcome: Outcome) -> Page:
     """The comparison as a page."""
     chosen, base = outcome.pair(BASE)
     quality, cost, both, *_ = outcome.claims()
-    difference = "n/a" if quality.measured is None else f"{quality.measured:+.4f}"
     return Page(
         title="What the plan predicted, and what was measured",
         sentence=(
             f"{both.claim[0].upper()}{both.claim[1:]}: {both.verdict} here. The {name_of(chosen)} model costs "
-            f"{chosen.usd / base.usd:.1%} of the {name_of(base)} one to serve and its loss differs by {difference} "
-            f"nats/token."
+            f"{chosen.usd / base.usd:.1%} of the {name_of(base)} one to serve and its loss "
+            f"differs by {quality.measured:+.4f} nats/token."
         ),
         details=outcome.reasons(),
         numbers=(
             Number(
                 label="loss of the recommended model, nats/token",
-                value="n/a" if chosen.loss is None else f"{chosen.loss:.3f}",
+                value=f"{chosen.loss:.3f}",
                 interval=f"predicted {chosen.candidate.loss:.3f}"
                 + _span(chosen.candidate.loss_low, chosen.candidate.loss_high, ".3f"),
             ),
@@ -131,8 +130,6 @@ def _figure(title: str, unit: str, pairs: Sequence[_Pair]) -> go.Figure:
             ("measured", pair.measured, pair.extremes, "diamond", colour),
         ]
         for kind, value, (low, high), symbol, shade in points:
-            if value is None:
-                continue
             bars = {} if low is None or high is None else {"array": [high - value], "arrayminus": [value - low]}
             figure.add_scatter(
                 x=[value],

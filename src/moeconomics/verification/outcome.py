@@ -17,7 +17,7 @@ TOKENS_PER_MTOK = 1e6
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """One model. Loss in nats/token; `loss` None where training failed, for `reason`; throughput in output tokens/s.
+    """One model. Loss in nats/token, throughput in output tokens/s.
 
     `tokens` were seen, `unique_tokens` of them once only. `tok_s` is the median of all repeats, with their extremes.
     """
@@ -26,9 +26,8 @@ class Trial:
     candidate: Candidate
     tokens: float
     unique_tokens: float
-    loss: float | None
-    loss_se: float | None
-    reason: str | None
+    loss: float
+    loss_se: float
     tok_s: float
     tok_s_low: float
     tok_s_high: float
@@ -71,7 +70,6 @@ class Trial:
             "loss_measured": self.loss,
             "loss_se_over_documents": self.loss_se,
             "loss_within": self.loss_within,
-            "reason": self.reason,
             "usd_per_mtok_output_predicted": one.usd_per_mtok_output,
             "usd_per_mtok_output_low": one.usd_per_mtok_output_low,
             "usd_per_mtok_output_high": one.usd_per_mtok_output_high,
@@ -91,8 +89,8 @@ class Claim:
 
     claim: str
     claimed: str
-    predicted: float | None
-    measured: float | None
+    predicted: float
+    measured: float
     verdict: str
     why: str
 
@@ -128,10 +126,8 @@ class Outcome:
     def _quality(self) -> Claim:
         """No worse loss than the base: decided beyond two standard deviations of a difference of two losses."""
         chosen, base = self.pair(BASE)
-        measured = None if chosen.loss is None or base.loss is None else chosen.loss - base.loss
-        if measured is None or base.loss is None:
-            verdict, why = UNDECIDED, "a model has no loss"
-        elif self.noise is None:
+        measured = chosen.loss - base.loss
+        if self.noise is None:
             verdict, why = AGREES if measured <= 0 else UNDECIDED, "one seed each; the law's noise is not known"
         else:
             spread = SURE * math.sqrt(2) * self.noise * base.loss
@@ -167,7 +163,6 @@ class Outcome:
     def _both(self, quality: Claim, cost: Claim) -> Claim:
         """The paper's: equal quality at about half of the cost."""
         low, high = PAPER_RATIO
-        assert cost.measured is not None
         half = cost.measured <= high * (1 + TOLERANCE)
         return Claim(
             claim="the paper: equal quality at about half of the cost (§1, Algorithm 1)",
@@ -184,11 +179,10 @@ class Outcome:
         found = []
         for one in self.models:
             label = name_of(one)
-            if one.loss is not None:
-                found.append(
-                    f"{label}: loss {one.loss:.4f} against {one.candidate.loss:.4f} predicted "
-                    f"({one.loss - one.candidate.loss:+.4f}; {_inside(one.loss_within)} its interval)"
-                )
+            found.append(
+                f"{label}: loss {one.loss:.4f} against {one.candidate.loss:.4f} predicted "
+                f"({one.loss - one.candidate.loss:+.4f}; {_inside(one.loss_within)} its interval)"
+            )
             ratio = one.usd / one.candidate.usd_per_mtok_output
             found.append(f"{label}: cost {ratio:.1%} of the predicted ({_inside(one.usd_within)} its band)")
         active, total = (
@@ -227,8 +221,8 @@ def name_of(one: Trial) -> str:
     return words[one.role]
 
 
-def _within(value: float | None, low: float | None, high: float | None) -> bool | None:
-    return None if value is None or low is None or high is None else low <= value <= high
+def _within(value: float, low: float | None, high: float | None) -> bool | None:
+    return None if low is None or high is None else low <= value <= high
 
 
 def _inside(within: bool | None) -> str:

@@ -143,7 +143,7 @@ def read_plan(path: Path, training: Path | None) -> Plan:
         raise invalid(
             f"plan {file} (`moeconomics plan ... -o DIR` writes one)", error, PlanFile.model_fields
         ) from error
-    _refuse_other_traffic(plan.inputs, file)
+    _refuse_other_serving(plan, file)
     settings = _settings(training) if training else {}
     models = [
         Planned(role=role, candidate=one, spec=_spec(plan.inputs, one, settings, training or file))
@@ -168,8 +168,9 @@ def _roles(plan: PlanFile, file: Path) -> list[tuple[str, Candidate]]:
     return roles
 
 
-def _refuse_other_traffic(inputs: Inputs, file: Path) -> None:
+def _refuse_other_serving(plan: PlanFile, file: Path) -> None:
     """What the measurement here is not: an offered load, latency targets, several chips, prompts of no fixed length."""
+    inputs = plan.inputs
     if inputs.input_len is None or inputs.output_len is None:
         raise BadInput(f"plan {file} names no lengths: plan with --input-len and --output-len, which are then served")
     limits = {"--rps": inputs.rps, "--ttft-ms": inputs.ttft_ms, "--tpot-ms": inputs.tpot_ms}
@@ -178,6 +179,8 @@ def _refuse_other_traffic(inputs: Inputs, file: Path) -> None:
         raise BadInput(f"plan {file} has {', '.join(given)}; what is measured is the throughput at saturation")
     if inputs.precision != "bf16":
         raise BadInput(f"plan {file} is for {inputs.precision}; checkpoints are served in bf16: plan with it")
+    if any(one.gpus > 1 for one in (*plan.candidates, plan.recommended)):
+        raise BadInput(f"plan {file} serves on several chips; what is measured is one machine: plan with --max-gpus 1")
 
 
 def _settings(path: Path) -> dict[str, Any]:

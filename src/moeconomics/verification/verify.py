@@ -33,12 +33,12 @@ def verify(plan: Plan, folder: Path, *, python: Path, report: Report | None = No
     """Train and serve the models of a plan in `folder`, or go on where it was left, and compare with the predictions.
 
     `predictions.json` is written first and never changed; `runs` holds the trained models, `runs/runs.csv` their rows,
-    `checkpoints` what was served; then `served.json` and `verification.json`. Nothing that is in the folder is done
-    again. Two processes on one folder share the training. `python`: that of an environment with vLLM, whose machine
-    should have nothing else to do while it serves.
+    `checkpoints` what was served; then `served.json` and `verification.json`. What is in the folder is not done again,
+    but serving that was stopped begins anew. Two processes on one folder share the training. `python`: that of an
+    environment with vLLM, whose machine should have nothing else to do while it serves.
 
-    Errors: `BadInput` for a folder of another plan, data of another vocabulary, or a model that vLLM does not serve;
-    `DiskFull`.
+    Errors: `BadInput` for a folder of another plan, data of another vocabulary, a model that could not be trained or
+    that vLLM does not serve; `DiskFull`.
     """
     _predict(plan, folder)
     specs = [one.spec for one in plan.models]
@@ -78,11 +78,13 @@ def _train(specs: list[RunSpec], runs: Path, report: Report | None) -> None:
             report(progress.step, progress.steps, words)
 
     run_here(specs, runs, report=tell)
-    left = state_of(specs, runs).left
-    if left:
-        raise BadInput(
-            f"another process trains {', '.join(one.run_id for one in left)}: give the command again when it has ended"
-        )
+    state = state_of(specs, runs)
+    if state.failed:
+        told = "; ".join(f"{run}: {reason}" for run, reason in state.failed.items())
+        raise BadInput(f"a model could not be trained, so that there is nothing to compare: {told}")
+    if state.left:
+        names = ", ".join(one.run_id for one in state.left)
+        raise BadInput(f"another process trains {names}: give the command again when it has ended")
 
 
 def _serve(plan: Plan, folder: Path, python: Path, report: Report | None) -> dict[str, Any]:
@@ -128,7 +130,6 @@ def _tested(plan: Plan, one: Planned, folder: Path, tok_s: list[float]) -> Trial
         unique_tokens=row["unique_tokens"],
         loss=row["loss"],
         loss_se=row["loss_se"],
-        reason=row["flags"],
         tok_s=float(np.median(tok_s)),
         tok_s_low=min(tok_s),
         tok_s_high=max(tok_s),
