@@ -122,7 +122,7 @@ def verification_figures(outcome: Outcome) -> dict[str, go.Figure]:
 
 def _figure(title: str, unit: str, pairs: Sequence[_Pair]) -> go.Figure:
     figure = go.Figure()
-    for place, pair in enumerate(pairs):
+    for pair in pairs:
         name = name_of(pair.model)
         colour = colour_of(pair.model.candidate.experts)
         points = [
@@ -133,11 +133,8 @@ def _figure(title: str, unit: str, pairs: Sequence[_Pair]) -> go.Figure:
             bars = {} if low is None or high is None else {"array": [high - value], "arrayminus": [value - low]}
             figure.add_scatter(
                 x=[value],
-                y=["<br>".join([*name.split(), kind])],  # short lines leave room on a phone,
+                y=["<br>".join([*name.split(), kind])],  # short lines leave room on a phone
                 mode="markers",
-                name=kind,
-                legendgroup=kind,
-                showlegend=place == 0,
                 marker={"symbol": symbol, "size": 12, "color": shade},
                 error_x={"visible": bool(bars), "color": shade, "thickness": 2, **bars},
                 hovertemplate=f"{name}, {kind}<br>%{{x:.4g}} {unit}<extra></extra>",

@@ -160,8 +160,7 @@ class OfWidth(ABC):
         below = np.clip(np.nan_to_num(place), 0, COST_POINTS - 2).astype(int)
         share = place - below
         row = np.searchsorted(self.numbers, experts)
-        log_cost_EW = np.log(self._table.usd_per_token_output)
-        left, right = log_cost_EW[row, below], log_cost_EW[row, below + 1]
+        left, right = self._log_cost_EW[row, below], self._log_cost_EW[row, below + 1]
         served = np.isfinite(left) & np.isfinite(right)
         both = np.where(served, left, 0.0) * (1 - share) + np.where(served, right, 0.0) * share
         return np.where(served, np.exp(both), np.where(np.isnan(place), np.nan, np.inf))
@@ -177,6 +176,10 @@ class OfWidth(ABC):
     def _table(self) -> Served:
         widths = np.geomspace(*self.priced, COST_POINTS)
         return self.served(self.shape(widths, np.array(self.numbers)[:, None]))
+
+    @cached_property
+    def _log_cost_EW(self) -> Array:
+        return np.log(self._table.usd_per_token_output)
 
     def _known(self, value: Callable[..., Array], width: Array, experts: Array, *rest: Array) -> Array:
         """`value` of the relaxed shape and the rest, as floats; NaN where the width is."""

@@ -24,7 +24,7 @@ PREDICTIONS, SERVED, VERIFICATION = "predictions.json", "served.json", "verifica
 RUNS, CHECKPOINTS = "runs", "checkpoints"
 VISITS = 2  # times each model is served, in turn, so that a drift of the machine falls on all alike
 REPEATS = 3  # of each visit
-PROMPTS = 256  # different ones, of the validation text; requests take them in turn
+PROMPTS = 256  # different ones at most, of whole validation documents; requests take them in turn
 
 Report = Callable[[float, float, str], None]  # done, of, words
 
@@ -97,18 +97,19 @@ def _serve(plan: Plan, folder: Path, python: Path, report: Report | None) -> dic
     assert inputs.output_len is not None
     rates: dict[str, list[float]] = {one.role: [] for one in plan.models}
     facts: dict[str, str] = {}
-    visits = [(visit, one) for visit in range(VISITS) for one in (plan.models if visit % 2 == 0 else plan.models[::-1])]
-    for done, (_, one) in enumerate(visits):
+    corpus = prepare(plan.models[0].spec.data, folder / RUNS / "corpora")  # all models have the same
+    windows = validation_windows(corpus, int(inputs.input_len), PROMPTS * int(inputs.input_len))
+    prompts = windows.tokens[:, :-1].tolist()
+    visits = [one for visit in range(VISITS) for one in plan.models[:: -1 if visit % 2 else 1]]
+    for done, one in enumerate(visits):
         if report:
             report(done, len(visits), f"serving the {one.role} model")
         checkpoint = folder / CHECKPOINTS / one.role
         if not checkpoint.exists():
             export_model(folder / RUNS / one.spec.run_id, checkpoint)
-        corpus = prepare(one.spec.data, folder / RUNS / "corpora")
-        windows = validation_windows(corpus, int(inputs.input_len), PROMPTS * int(inputs.input_len))
         found, engine = measure_load(
             checkpoint,
-            windows.tokens[:, :-1].tolist(),
+            prompts,
             batch=one.candidate.batch,
             output_len=int(inputs.output_len),
             repeats=REPEATS,
