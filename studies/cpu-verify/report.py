@@ -14,13 +14,14 @@ from moeconomics.verification import BASE, Outcome, Plan, name_of, read_plan, ve
 from moeconomics.verification.verify import REPEATS, VISITS
 
 HERE = Path(__file__).parent
+SEEDS = 2  # as many as were trained
 VLLM = Path(".venv-vllm/bin/python")  # asked only where served.json is missing
 INTRODUCTION = """# A plan put to the test on a CPU
 
 Written by `report.py` from what `moeconomics verify` left here. A plan for {budget:.3g} training FLOPs, {times:.2f}
 times the largest run that its law was fitted to; its predictions were written ({predicted_at}) and
 committed before its models were trained and served ({served_at}). Models of a million parameters,
-one seed each: this tests the chain from law to price, not the paper's scale.
+{seeds} seeds each: this tests the chain from law to price, not the paper's scale.
 
 - law: `{law}` of [the CPU study](../cpu-python-stdlib/README.md), with the penalty of Muennighoff et al. 2023 for
   repeated tokens; there are {unique:.4g} different ones
@@ -40,7 +41,8 @@ moeconomics plan --train-flops 1.5e14 --law cpu-study --vocab-size 2048 --seq-le
     --unique-tokens 9955200 --experts 1,4,8,16 --input-len 128 --output-len 32 --usd-per-gpu-hour 0.1 --max-gpus 1 \\
     --gpu studies/cpu-vllm-profile/cpu.yaml --cost-model operator --calibration studies/cpu-verify/calibration.yaml \\
     -o plan && cp plan/plan.json studies/cpu-verify/
-moeconomics verify studies/cpu-verify/plan.json --training studies/cpu-verify/train.yaml -o studies/cpu-verify
+moeconomics verify studies/cpu-verify/plan.json --training studies/cpu-verify/train.yaml --seeds {seeds} \\
+    -o studies/cpu-verify
 python studies/cpu-verify/report.py
 ```
 
@@ -49,8 +51,9 @@ python studies/cpu-verify/report.py
 
 PREDICTED = """## Predicted and measured
 
-Parameters with embeddings; loss in nats/token; USD per million output tokens; in brackets 90 % intervals of the law,
-the band of the cost model, and the extremes of {measurements} measurements.
+Parameters with embeddings; loss in nats/token, measured the mean of {seeds} seeds with its 90 % interval by Student's t;
+USD per million output tokens; in brackets 90 % intervals of the law, the band of the cost model, and the extremes of
+{measurements} measurements.
 
 {models}![Loss predicted and measured of the three models](loss.svg)
 
@@ -61,8 +64,8 @@ CLAIM = """## Does the paper's claim hold here?
 
 Equal quality at about half of the cost: **{verdict}**. The over-trained {experts}-expert model's loss is
 {difference:.3f} nats/token {side} that of the loss-optimal {base}-expert model of the same training budget, and it
-costs {cost:.0%} of it to serve; the paper has 47 to 52 %. For comparison: two seeds of one model differ with a standard
-deviation of 0.014 nats/token in the CPU study.
+costs {cost:.0%} of it to serve; the paper has 47 to 52 %. Seeds of one model differ with a standard deviation of
+{seed_sd:.4f} nats/token here.
 
 {claims}"""
 COST = """## Where the cost is from
@@ -96,7 +99,7 @@ def models(outcome: Outcome) -> str:
                 count_text(one.tokens),
                 f"{one.tokens / one.unique_tokens:.2f}",
                 f"{plan.loss:.4f} ({plan.loss_low:.4f} to {plan.loss_high:.4f})",
-                f"{one.loss:.4f}",
+                f"{one.loss:.4f} ± {outcome.loss_half_width:.4f}",
                 f"{plan.usd_per_mtok_output:.3g} ({plan.usd_per_mtok_output_low:.3g} to "
                 f"{plan.usd_per_mtok_output_high:.3g})",
                 f"{one.usd:.3g}",
@@ -166,14 +169,16 @@ def page(plan: Plan, outcome: Outcome) -> str:
             input_len=inputs.input_len,
             output_len=inputs.output_len,
             batch=chosen.candidate.batch,
+            seeds=outcome.seeds,
             **outcome.facts,
         ),
-        PREDICTED.format(models=models(outcome), measurements=REPEATS * VISITS),
+        PREDICTED.format(models=models(outcome), measurements=REPEATS * VISITS, seeds=outcome.seeds),
         CLAIM.format(
             verdict=both.verdict,
             experts=chosen.candidate.experts,
             base=base.candidate.experts,
             difference=abs(quality.measured),
+            seed_sd=outcome.seed_sd,
             side="below" if quality.measured < 0 else "above",
             cost=chosen.usd / base.usd,
             claims=claims(outcome),
@@ -187,7 +192,7 @@ def page(plan: Plan, outcome: Outcome) -> str:
 def main() -> None:
     """Rewrite the page and the figures."""
     plan = read_plan(HERE / "plan.json", HERE / "train.yaml")
-    outcome = verify(plan, HERE, python=Path(os.environ.get("MOECONOMICS_VLLM", VLLM)))
+    outcome = verify(plan, HERE, python=Path(os.environ.get("MOECONOMICS_VLLM", VLLM)), seeds=SEEDS)
     (HERE / "README.md").write_text(page(plan, outcome), encoding="utf-8")
     for what, figure in verification_figures(outcome).items():
         (HERE / f"{what}.svg").write_bytes(drawn(figure, Path(f"{what}.svg")))

@@ -127,6 +127,14 @@ def test_a_plan_is_trained_served_and_compared(run, planned, vllm):
     assert (folder / "predictions.json").stat().st_mtime_ns == written
     assert (folder / "served.json").stat().st_mtime_ns == before
 
+    code, out, err = run(*words, "--seeds", "2", "--json")
+    assert code == 0, err
+    more = json.loads(out)
+    for one, first in zip(more["models"], answer["models"], strict=True):
+        assert one["loss_measured_by_seed"][0] == first["loss_measured"] != one["loss_measured_by_seed"][1]
+        assert one["output_tok_s_measured"] == first["output_tok_s_measured"]  # not served again
+    assert more["claims"][0]["why"].endswith("from 2 seeds of each model")
+
     (planned / "train.yaml").write_text(TRAIN.replace("2.0e-3", "1.0e-3"), encoding="utf-8")
     code, _, err = run(*words)
     assert code == 2

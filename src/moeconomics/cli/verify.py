@@ -29,6 +29,12 @@ def verify(
             default="the built-in corpus and recipe",
         ),
     ] = None,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            metavar="N", min=1, help="Trainings of each model; the first is served.", rich_help_panel="Training"
+        ),
+    ] = 1,
     vllm: Annotated[
         Path,
         typer.Option(
@@ -55,8 +61,8 @@ def verify(
             f"environment that has vLLM"
         )
     asked = read_plan(plan, training)
-    with progress_bar("verifying") as advance:
-        outcome = test_plan(asked, output, python=vllm, report=advance)
+    with progress_bar("verifying", counted=False) as advance:
+        outcome = test_plan(asked, output, python=vllm, seeds=seeds, report=advance)
     from moeconomics.reports import html
     from moeconomics.reports.pictures import pictures
     from moeconomics.reports.verification_page import verification_figures, verification_page
@@ -66,6 +72,8 @@ def verify(
     if json:
         print_json(outcome.as_json())
         return
+    half = outcome.loss_half_width
+    give_or_take = "" if half is None else f" ± {half:.4f}"
     rows = []
     for found in outcome.as_json()["models"]:
         rows.append(
@@ -77,7 +85,7 @@ def verify(
                 f"{found['tokens'] / found['unique_tokens']:.2f}",
                 f"{found['loss_predicted']:.4f}",
                 _span(found["loss_low"], found["loss_high"], ".4f"),
-                f"{found['loss_measured']:.4f}",
+                f"{found['loss_measured']:.4f}{give_or_take}",
                 f"{found['usd_per_mtok_output_predicted']:.3g}",
                 _span(found["usd_per_mtok_output_low"], found["usd_per_mtok_output_high"], ".3g"),
                 f"{found['usd_per_mtok_output_measured']:.3g}",

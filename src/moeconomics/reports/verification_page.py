@@ -12,7 +12,7 @@ from moeconomics.verification import BASE, Outcome, Trial, name_of
 
 PROVENANCE = {
     "loss predicted": "fitted: the plan's law; interval from its draws",
-    "loss measured": "measured: nats/token on validation documents, one seed",
+    "loss measured": "measured: nats/token on validation documents, mean over the seeds",
     "cost predicted": "modelled: the plan's cost model; its band",
     "cost measured": "measured: tokens/s in vLLM with more requests waiting than run, at the plan's price",
 }
@@ -20,31 +20,32 @@ PROVENANCE = {
 
 @dataclass(frozen=True, kw_only=True)
 class _Pair:
-    """A predicted number with its interval and a measured one with its extremes, of one model."""
+    """A predicted number with its interval and a measured one with its own, of one model."""
 
     model: Trial
     predicted: float
     interval: tuple[float | None, float | None]
     measured: float
-    extremes: tuple[float | None, float | None]
+    measured_interval: tuple[float | None, float | None]
 
 
 def verification_page(outcome: Outcome) -> Page:
     """The comparison as a page."""
     chosen, base = outcome.pair(BASE)
     quality, cost, both, *_ = outcome.claims()
+    half = outcome.loss_half_width
     return Page(
         title="What the plan predicted, and what was measured",
         sentence=(
             f"{both.claim[0].upper()}{both.claim[1:]}: {both.verdict} here. The {name_of(chosen)} model costs "
             f"{chosen.usd / base.usd:.1%} of the {name_of(base)} one to serve and its loss "
-            f"differs by {quality.measured:+.4f} nats/token."
+            f"differs by {quality.measured:+.4f} nats/token ({quality.why})."
         ),
         details=outcome.reasons(),
         numbers=(
             Number(
                 label="loss of the recommended model, nats/token",
-                value=f"{chosen.loss:.3f}",
+                value=f"{chosen.loss:.3f}" + ("" if half is None else f" ± {half:.3f}"),
                 interval=f"predicted {chosen.candidate.loss:.3f}"
                 + _span(chosen.candidate.loss_low, chosen.candidate.loss_high, ".3f"),
             ),
@@ -78,14 +79,20 @@ def verification_page(outcome: Outcome) -> Page:
             ),
             Table(
                 title="Claims",
-                columns=("claim", "claimed", "predicted", "measured", "verdict", "why"),
-                rows=[[c.claim, c.claimed, c.predicted, c.measured, c.verdict, c.why] for c in outcome.claims()],
+                columns=("claim", "claimed", "predicted", "measured", "low", "high", "verdict", "why"),
+                rows=[
+                    [c.claim, c.claimed, c.predicted, c.measured, c.measured_low, c.measured_high, c.verdict, c.why]
+                    for c in outcome.claims()
+                ],
             ),
         ),
         provenance={**PROVENANCE, **{name.replace("_", " "): words for name, words in outcome.facts.items()}},
         warnings=(
-            "One seed of each model, and one machine: the losses measured have no interval, and costs only that of "
-            "their repeats.",
+            "One seed of each model: the losses measured have no interval."
+            if half is None
+            else f"{outcome.seeds} seeds of each model: a measured loss is their mean, with a 90 % interval by Student's t "
+            f"and one spread for all models, {outcome.seed_sd:.4f} nats/token.",
+            "One machine: the costs measured have only the interval of their repeats.",
             f"What is tested is this plan at its own scale: {count_text(chosen.candidate.n_active)} active parameters, "
             f"{chosen.candidate.train_flops:.3g} training FLOPs.",
         ),
@@ -94,13 +101,14 @@ def verification_page(outcome: Outcome) -> Page:
 
 def verification_figures(outcome: Outcome) -> dict[str, go.Figure]:
     """Loss and cost, by what they show: each model's prediction above what was measured of it."""
+    half = outcome.loss_half_width
     losses = [
         _Pair(
             model=one,
             predicted=one.candidate.loss,
             interval=(one.candidate.loss_low, one.candidate.loss_high),
             measured=one.loss,
-            extremes=(None, None),
+            measured_interval=(None, None) if half is None else (one.loss - half, one.loss + half),
         )
         for one in outcome.models
     ]
@@ -110,24 +118,29 @@ def verification_figures(outcome: Outcome) -> dict[str, go.Figure]:
             predicted=one.candidate.usd_per_mtok_output,
             interval=(one.candidate.usd_per_mtok_output_low, one.candidate.usd_per_mtok_output_high),
             measured=one.usd,
-            extremes=(one.usd_per_mtok(one.tok_s_high), one.usd_per_mtok(one.tok_s_low)),
+            measured_interval=(one.usd_per_mtok(one.tok_s_high), one.usd_per_mtok(one.tok_s_low)),
         )
         for one in outcome.models
     ]
     return {
-        "loss": _figure("Loss, predicted and measured", "nats/token", losses),
-        "cost": _figure("Serving cost, predicted and measured", "USD/Mtok output", costs),
+        "loss": _figure("Loss, predicted and measured", "lines: 90 % intervals", "nats/token", losses),
+        "cost": _figure(
+            "Serving cost, predicted and measured",
+            "lines: band of the prediction, extremes of the repeats",
+            "USD/Mtok output",
+            costs,
+        ),
     }
 
 
-def _figure(title: str, unit: str, pairs: Sequence[_Pair]) -> go.Figure:
+def _figure(title: str, note: str, unit: str, pairs: Sequence[_Pair]) -> go.Figure:
     figure = go.Figure()
     for pair in pairs:
         name = name_of(pair.model)
         colour = colour_of(pair.model.candidate.experts)
         points = [
             ("predicted", pair.predicted, pair.interval, "circle-open", NEUTRAL),
-            ("measured", pair.measured, pair.extremes, "diamond", colour),
+            ("measured", pair.measured, pair.measured_interval, "diamond", colour),
         ]
         for kind, value, (low, high), symbol, shade in points:
             bars = {} if low is None or high is None else {"array": [high - value], "arrayminus": [value - low]}
@@ -142,7 +155,7 @@ def _figure(title: str, unit: str, pairs: Sequence[_Pair]) -> go.Figure:
     figure.update_xaxes(title=unit)
     figure.update_yaxes(autorange="reversed")
     figure.update_layout(showlegend=False)
-    return styled(figure, title, "lines: 90 % interval or band of the prediction, extremes of the repeats", height=420)
+    return styled(figure, title, note, height=420)
 
 
 def _row(one: Trial) -> list[Cell]:

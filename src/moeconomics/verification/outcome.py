@@ -4,6 +4,9 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+from scipy.stats import t
+
 from moeconomics.units import SECONDS_PER_HOUR
 from moeconomics.verification.planned import BASE, DENSE, RECOMMENDED, Candidate
 
@@ -11,7 +14,7 @@ AGREES, DIFFERS, UNDECIDED = "agrees", "differs", "can not be decided"
 PAPER_RATIO = (0.47, 0.52)  # Yun et al. 2024 §1: cost of over-trained 8 and 16 experts over the 4-expert optimum's
 TOLERANCE = 0.1  # relative, as in `reproduction`
 VERBS = {AGREES: "holds", DIFFERS: "does not hold", UNDECIDED: "can not be decided"}
-SURE = 2.0  # standard deviations
+CONFIDENCE = 0.9  # of the intervals of measured losses, as that of the predicted ones
 TOKENS_PER_MTOK = 1e6
 
 
@@ -19,19 +22,25 @@ TOKENS_PER_MTOK = 1e6
 class Trial:
     """One model. Loss in nats/token, throughput in output tokens/s.
 
-    `tokens` were seen, `unique_tokens` of them once only. `tok_s` is the median of all repeats, with their extremes.
+    `tokens` were seen, `unique_tokens` of them once only; `losses` has one of each seed, `loss_se` is the first's.
+    `tok_s` is the median of all repeats, with their extremes.
     """
 
     role: str
     candidate: Candidate
     tokens: float
     unique_tokens: float
-    loss: float
+    losses: tuple[float, ...]
     loss_se: float
     tok_s: float
     tok_s_low: float
     tok_s_high: float
     usd_per_hour: float
+
+    @property
+    def loss(self) -> float:
+        """Measured loss, the mean over seeds."""
+        return float(np.mean(self.losses))
 
     def usd_per_mtok(self, tok_s: float) -> float:
         """USD per million output tokens at a throughput."""
@@ -68,6 +77,7 @@ class Trial:
             "loss_low": one.loss_low,
             "loss_high": one.loss_high,
             "loss_measured": self.loss,
+            "loss_measured_by_seed": list(self.losses),
             "loss_se_over_documents": self.loss_se,
             "loss_within": self.loss_within,
             "usd_per_mtok_output_predicted": one.usd_per_mtok_output,
@@ -85,19 +95,27 @@ class Trial:
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """What was claimed, by the paper or the plan, what was measured, and the verdict with its reason."""
+    """What was claimed, by the paper or the plan, what was measured, and the verdict with its reason.
+
+    The interval of the measured value is that of `why`; None where there is none.
+    """
 
     claim: str
     claimed: str
     predicted: float
     measured: float
+    measured_low: float | None
+    measured_high: float | None
     verdict: str
     why: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """Everything that `verify` found. `noise`: standard deviation of ln loss about the law, None where unknown."""
+    """Everything that `verify` found; each model has as many seeds.
+
+    `noise`: standard deviation of ln loss about the law, None where unknown.
+    """
 
     plan_sha256: str
     models: tuple[Trial, ...]
@@ -115,6 +133,26 @@ class Outcome:
         assert other is not None
         return chosen, other
 
+    @property
+    def seeds(self) -> int:
+        """Seeds that each model was trained with."""
+        return len(self.models[0].losses)
+
+    @property
+    def seed_sd(self) -> float | None:
+        """Standard deviation of a loss over seeds, nats/token, one for all models; None with one seed."""
+        if self.seeds == 1:
+            return None
+        return math.sqrt(np.mean([np.var(one.losses, ddof=1) for one in self.models]))
+
+    @property
+    def loss_half_width(self) -> float | None:
+        """Of the interval of each measured loss, a mean over seeds, by Student's t; None with one seed."""
+        if self.seed_sd is None:
+            return None
+        quantile = float(t.ppf((1 + CONFIDENCE) / 2, len(self.models) * (self.seeds - 1)))
+        return quantile * self.seed_sd / math.sqrt(self.seeds)
+
     def claims(self) -> tuple[Claim, ...]:
         """The verdicts: quality and cost against the base, the paper's claim of both, cost against the dense model."""
         quality, cost = self._quality(), self._cost(BASE)
@@ -124,23 +162,31 @@ class Outcome:
         return tuple(found)
 
     def _quality(self) -> Claim:
-        """No worse loss than the base: decided beyond two standard deviations of a difference of two losses."""
+        """No worse loss than the base: decided where the interval of the difference lies on one side of 0."""
         chosen, base = self.pair(BASE)
         measured = chosen.loss - base.loss
-        if self.noise is None:
-            verdict, why = AGREES if measured <= 0 else UNDECIDED, "one seed each; the law's noise is not known"
-        else:
-            spread = SURE * math.sqrt(2) * self.noise * base.loss
-            verdict = AGREES if measured <= 0 else DIFFERS if measured > spread else UNDECIDED
-            why = f"one seed each; a loss higher by up to {spread:.3f} nats/token could be the law's noise"
+        half, why = self._difference(base.loss)
+        low, high = measured - half, measured + half
         return Claim(
             claim=f"no worse loss than the loss-optimal {base.candidate.experts}-expert model",
             claimed="a difference of at most 0 nats/token",
             predicted=chosen.candidate.loss - base.candidate.loss,
             measured=measured,
-            verdict=verdict,
+            measured_low=low if math.isfinite(low) else None,
+            measured_high=high if math.isfinite(high) else None,
+            verdict=AGREES if high <= 0 else DIFFERS if low > 0 else UNDECIDED,
             why=why,
         )
+
+    def _difference(self, loss: float) -> tuple[float, str]:
+        """Half the interval of a difference of two models' losses, and what it is from: seeds, or else the law."""
+        if self.loss_half_width is not None:
+            half = math.sqrt(2) * self.loss_half_width
+            return half, f"give or take {half:.3f} at {CONFIDENCE:.0%}, from {self.seeds} seeds of each model"
+        if self.noise is None:
+            return math.inf, "not known how far: one seed of each model, and a law without noise"
+        half = float(t.ppf((1 + CONFIDENCE) / 2, math.inf)) * math.sqrt(2) * self.noise * loss
+        return half, f"give or take {half:.3f} at {CONFIDENCE:.0%} by the law's noise: one seed of each model"
 
     def _cost(self, role: str) -> Claim:
         """The ratio of costs against the plan's own; agrees where its repeats come within the plan's bands."""
@@ -156,6 +202,8 @@ class Outcome:
             claimed=f"{predicted:.1%} (the plan)",
             predicted=predicted,
             measured=measured,
+            measured_low=low,
+            measured_high=high,
             verdict=AGREES if agrees else DIFFERS,
             why=f"{low:.1%} to {high:.1%} over the repeats; the plan's ratio is given {TOLERANCE:.0%}",
         )
@@ -169,6 +217,8 @@ class Outcome:
             claimed=f"{low:.0%} to {high:.0%} of the cost, or less",
             predicted=cost.predicted,
             measured=cost.measured,
+            measured_low=cost.measured_low,
+            measured_high=cost.measured_high,
             verdict=quality.verdict if half else DIFFERS,
             why=f"{cost.measured:.1%} of the cost; that the loss is no worse {VERBS[quality.verdict]}",
         )
@@ -209,6 +259,9 @@ class Outcome:
             "models": [one.as_json() for one in self.models],
             "claims": [asdict(one) for one in self.claims()],
             "reasons": list(self.reasons()),
+            "seeds": self.seeds,
+            "loss_sd_over_seeds": self.seed_sd,
+            "loss_half_width": self.loss_half_width,
             "law_noise_ln_loss": self.noise,
             "facts": self.facts,
         }

@@ -99,6 +99,10 @@ class Planned:
     candidate: Candidate
     spec: RunSpec
 
+    def seeded(self, seeds: int) -> list[RunSpec]:
+        """The run, and the same with the seeds that follow its own."""
+        return [self.spec.model_copy(update={"seed": self.spec.seed + more}) for more in range(seeds)]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:

@@ -29,25 +29,25 @@ PROMPTS = 256  # different ones at most, of whole validation documents; requests
 Report = Callable[[float, float, str], None]  # done, of, words
 
 
-def verify(plan: Plan, folder: Path, *, python: Path, report: Report | None = None) -> Outcome:
+def verify(plan: Plan, folder: Path, *, python: Path, seeds: int = 1, report: Report | None = None) -> Outcome:
     """Train and serve the models of a plan in `folder`, or go on where it was left, and compare with the predictions.
 
     `predictions.json` is written first and never changed; `runs` holds the trained models, `runs/runs.csv` their rows,
     `checkpoints` what was served; then `served.json` and `verification.json`. What is in the folder is not done again,
-    but serving that was stopped begins anew. Two processes on one folder share the training. `python`: that of an
-    environment with vLLM, whose machine should have nothing else to do while it serves.
+    but serving that was stopped begins anew. Two processes on one folder share the training. `seeds`: how often each
+    model is trained, from its `seed` on; the first is served. `python`: that of an environment with vLLM, whose machine
+    should have nothing else to do while it serves.
 
     Errors: `BadInput` for a folder of another plan, data of another vocabulary, a model that could not be trained or
     that vLLM does not serve; `DiskFull`.
     """
     _predict(plan, folder)
-    specs = [one.spec for one in plan.models]
-    _train(specs, folder / RUNS, report)
+    _train([spec for one in plan.models for spec in one.seeded(seeds)], folder / RUNS, report)
     served = _serve(plan, folder, python, report)
     law = get_law(plan.file.inputs.law)
     outcome = Outcome(
         plan_sha256=plan.sha256,
-        models=tuple(_tested(plan, one, folder, served["models"][one.role]) for one in plan.models),
+        models=tuple(_tested(plan, one, folder, seeds, served["models"][one.role]) for one in plan.models),
         noise=law.noise,
         facts={
             **served["facts"],
@@ -72,10 +72,14 @@ def _predict(plan: Plan, folder: Path) -> None:
 
 
 def _train(specs: list[RunSpec], runs: Path, report: Report | None) -> None:
+    left = state_of(specs, runs).left
+    share = dict.fromkeys((one.run_id for one in left), 0.0)  # of the training FLOPs, which are the budget for each
+
     def tell(spec: RunSpec, progress: Progress) -> None:
+        share[spec.run_id] = progress.step / progress.steps
         if report:
-            words = f"{spec.run_id}: loss {progress.loss:.3f}, {progress.tokens_per_s:,.0f} tokens/s"
-            report(progress.step, progress.steps, words)
+            words = f"training {spec.run_id}: loss {progress.loss:.3f}, {progress.tokens_per_s:,.0f} tokens/s"
+            report(sum(share.values()), len(left), words)
 
     run_here(specs, runs, report=tell)
     state = state_of(specs, runs)
@@ -122,14 +126,15 @@ def _serve(plan: Plan, folder: Path, python: Path, report: Report | None) -> dic
     return served
 
 
-def _tested(plan: Plan, one: Planned, folder: Path, tok_s: list[float]) -> Trial:
-    [row] = finished_rows(one.spec, folder / RUNS)
+def _tested(plan: Plan, one: Planned, folder: Path, seeds: int, tok_s: list[float]) -> Trial:
+    rows = [row for spec in one.seeded(seeds) for row in finished_rows(spec, folder / RUNS)]
+    row = rows[0]
     return Trial(
         role=one.role,
         candidate=one.candidate,
         tokens=row["tokens"],
         unique_tokens=row["unique_tokens"],
-        loss=row["loss"],
+        losses=tuple(each["loss"] for each in rows),
         loss_se=row["loss_se"],
         tok_s=float(np.median(tok_s)),
         tok_s_low=min(tok_s),
