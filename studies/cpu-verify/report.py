@@ -31,7 +31,7 @@ committed before its models were trained and served ({served_at}). Models of a m
 - text: {text}
 - trained with {trained_with}; served by vllm {engine_version} on {hardware}, up to {batch}
   requests at once, three times as many at the start
-- again, with vLLM (`make vllm-env`), about two hours, the last five minutes on a machine that does nothing else:
+- again, with vLLM (`make vllm-env`), about three hours, the last five minutes on a machine that does nothing else:
 
 ```text
 moeconomics profile studies/cpu-verify/shapes.yaml --engine vllm -o studies/cpu-verify/profile.parquet
@@ -51,9 +51,9 @@ python studies/cpu-verify/report.py
 
 PREDICTED = """## Predicted and measured
 
-Parameters with embeddings; loss in nats/token, measured the mean of {seeds} seeds with its 90 % interval by Student's t;
-USD per million output tokens; in brackets 90 % intervals of the law, the band of the cost model, and the extremes of
-{measurements} measurements.
+Parameters with embeddings; loss in nats/token, as measured the mean of {seeds} seeds with a 90 % interval by Student's
+t; USD per million output tokens; in brackets 90 % intervals of the law, the band of the cost model, and the extremes
+of {measurements} measurements.
 
 {models}![Loss predicted and measured of the three models](loss.svg)
 
