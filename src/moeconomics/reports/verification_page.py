@@ -90,8 +90,8 @@ def verification_page(outcome: Outcome) -> Page:
         warnings=(
             "One seed of each model: the losses measured have no interval."
             if half is None
-            else f"{outcome.seeds} seeds of each model: a measured loss is their mean, with a 90 % interval by Student's "
-            f"t and one spread for all models, {outcome.seed_sd:.4f} nats/token.",
+            else f"{outcome.seeds} seeds of each model: a measured loss is their mean, with a 90 % interval by "
+            f"Student's t and one spread for all models, {outcome.seed_sd:.4f} nats/token.",
             "One machine: the costs measured have only the interval of their repeats.",
             f"What is tested is this plan at its own scale: {count_text(chosen.candidate.n_active)} active parameters, "
             f"{chosen.candidate.train_flops:.3g} training FLOPs.",
