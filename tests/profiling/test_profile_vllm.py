@@ -149,10 +149,7 @@ def test_a_killed_command_goes_on_where_it_was(run, pretended):
     Path("hang").touch()
     words = ["profile", "shapes.yaml", "--engine", "vllm", "--vllm", pretended, "-o", "p.parquet"]
     with subprocess.Popen([PROGRAM, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as command:
-        until = time.monotonic() + 60
-        while not (Path("starts").exists() and len(starts()) == 2):
-            assert time.monotonic() < until
-            time.sleep(0.05)
+        _await(lambda: Path("starts").exists() and len(starts()) == 2)
         command.send_signal(signal.SIGKILL)
     before = read_profile(Path("p.parquet"))
     assert before["d_model"].unique().to_list() == [64]
@@ -254,7 +251,8 @@ def test_the_real_vllm_ends_with_the_command_that_is_killed(tmp_path, vllm):
     _await(lambda: not _processes(mark))
 
 
-def _await(happened, seconds: float = 60) -> None:
+def _await(happened, seconds: float = 600) -> None:
+    """Give up after far longer than it takes: a busy machine is no failure."""
     until = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < until
