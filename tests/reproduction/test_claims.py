@@ -20,6 +20,7 @@ from moeconomics.reproduction import (
     markdown,
     reproduce,
     summarise,
+    tables_by_factor,
     verdict_of,
 )
 from moeconomics.reproduction.question import crossing
@@ -167,11 +168,19 @@ def test_summaries_follow_from_the_table(findings):
         assert one.agree + one.differ + one.undecided == len(counted)
         agree = {HOLDS: one.differ == 0 < one.agree, FAILS: one.agree == 0 < one.differ, OPEN: one.ours is None}
         assert agree.get(one.standing, one.agree > 0 < one.differ)
+        for parts in one.parts.values():  # each factor parts the same combinations
+            assert sum(part.agree for part in parts.values()) == one.agree
+            assert sum(part.decided for part in parts.values()) == one.agree + one.differ
     assert summaries["over-trained-16-saves"].standing == HOLDS
     assert summaries["cost-32-over-16"].standing == DEPENDS
     assert f"the cost model decides: it agrees with size and differs with {H100.name}" in (
         summaries["cost-32-over-16"].sentence
     )
+    tables = tables_by_factor(list(summaries.values()))
+    columns, rows = tables["By law"]
+    told = dict(zip(columns, next(row for row in rows if row[0] == "flops-16-over-4"), strict=True))
+    assert told["joint2025"] == f"{summaries['flops-16-over-4'].parts['law']['joint2025'].ours} (0 of 2)"
+    assert "dense-optimum-small" not in {row[0] for row in rows}
     page = markdown(findings)
     assert all(f"`{name}`" in page and one.sentence in page for name, one in summaries.items())
 

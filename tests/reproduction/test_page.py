@@ -5,7 +5,16 @@ from pathlib import Path
 import pytest
 
 from moeconomics.laws import get_law
-from moeconomics.reproduction import CPU, PAPER, Abstract, how_they_move, markdown, reproduce, summarise
+from moeconomics.reproduction import (
+    CPU,
+    PAPER,
+    Abstract,
+    how_they_move,
+    markdown,
+    reproduce,
+    summarise,
+    tables_by_factor,
+)
 
 PAGE = Path(__file__).parents[2] / "docs" / "reproduction.md"
 
@@ -19,6 +28,9 @@ def test_what_needs_no_serving_cost_stands_on_the_page_as_the_code_says_it(page)
     """The claims with costs take 20 s; `moeconomics reproduce -o DIR` writes the whole page."""
     summaries = [one for one in summarise(reproduce(settings=(Abstract(),), scales=(PAPER,))) if not one.claim.priced]
     assert len(summaries) > 8
+    _, rows = tables_by_factor(summaries)["By law"]
+    assert len(rows) > 4
+    assert [row for row in rows if f"| {' | '.join(row)} |" not in page] == []
     for one in summaries:
         row = f"| {one.ours_text} | {one.agree} | {one.differ} | {one.undecided} | {one.standing} |"
         assert f"`{one.claim.name}` ({one.claim.where}) | {one.claim.paper}" in page

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import plotly.graph_objects as go
 
 from moeconomics.reports.page import Cell, Chart, Number, Page, Table
-from moeconomics.reproduction import CPU, Finding, Summary, summarise
+from moeconomics.reproduction import CPU, PARTS, Finding, Summary, summarise, tables_by_factor
 
 HEADLINES = ("cost-8-over-4", "flops-16-over-4", "few-experts-cheapest")
 FIRST = "fig3-trilemma"
@@ -52,6 +52,10 @@ def reproduction_page(findings: Sequence[Finding], figures: Mapping[str, go.Figu
         charts=[first],
         tables=(
             _claims("Claims", summaries),
+            *(
+                Table(title=title, note=PARTS, columns=columns, rows=rows)
+                for title, (columns, rows) in tables_by_factor(summaries).items()
+            ),
             *([_claims(f"{CPU.title}: the same asked of laws of tiny models", tiny)] if tiny else []),
         ),
         more=list(charts.values()),

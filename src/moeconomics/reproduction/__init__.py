@@ -24,7 +24,7 @@ from moeconomics.reproduction.reproduce import (
 )
 from moeconomics.reproduction.scale import BUDGETS, CPU, EXPERTS, PAPER, SCALES, Scale
 from moeconomics.reproduction.setting import SETTINGS, Abstract, Setting, Shaped
-from moeconomics.reproduction.summary import Summary, summarise
+from moeconomics.reproduction.summary import PARTS, Summary, summarise, tables_by_factor
 
 __all__ = [
     "AGREES",
@@ -34,6 +34,7 @@ __all__ = [
     "DIFFERS",
     "EXPERTS",
     "PAPER",
+    "PARTS",
     "SCALES",
     "SETTINGS",
     "TOLERANCE",
@@ -56,5 +57,6 @@ __all__ = [
     "markdown",
     "reproduce",
     "summarise",
+    "tables_by_factor",
     "verdict_of",
 ]

@@ -7,7 +7,7 @@ from moeconomics.reproduction.claims import CLAIMS, written
 from moeconomics.reproduction.moves import ARCHITECTURES, GRAINS, HALF, Grain, Move
 from moeconomics.reproduction.reproduce import AGREES, DIFFERS, FARTHEST, SURE, UNDECIDED, Finding, span_text
 from moeconomics.reproduction.scale import CPU, PAPER
-from moeconomics.reproduction.summary import DEPENDS, FAILS, HOLDS, OPEN, Summary, summarise
+from moeconomics.reproduction.summary import DEPENDS, FAILS, HOLDS, OPEN, PARTS, Summary, summarise, tables_by_factor
 
 INTRODUCTION = """# The paper's claims, asked again
 
@@ -83,6 +83,10 @@ def markdown(findings: Sequence[Finding], moves: Sequence[Move] = (), grains: Se
         if chosen:
             lines += ["", f"## {standing.capitalize()}", ""]
             lines += [f"- {one.claim.text[0].upper()}{one.claim.text[1:]}.\n  {one.sentence}" for one in chosen]
+    tables = tables_by_factor(summaries) if summaries else {}
+    lines += ["", "## What decides", "", PARTS] if tables else []
+    for title, (columns, rows) in tables.items():
+        lines += ["", f"### {title}", "", *_head(*columns), *(_row(*cells) for cells in rows)]
     lines += ["", f"## {CPU.title}", "", *_own_scale(own)] if own else []
     lines += ["", "## How they move", "", *_moves(moves)] if moves else []
     lines += ["", "## Granularity alone", "", *_grains(grains)] if grains else []
