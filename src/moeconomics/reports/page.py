@@ -155,7 +155,7 @@ def _head(name: str, cells: Sequence[Cell]) -> str:
 
 def _cell(value: Cell) -> str:
     if value is None:
-        return f"<td>{NOT_KNOWN}</td>"
+        return f'<td class="number">{NOT_KNOWN}</td>'
     if isinstance(value, str):
         broken = ' class="words"' if len(value) > WORDS else ""
         return f"<td{broken}>{escape(value)}</td>"

@@ -10,9 +10,7 @@ from moeconomics.reproduction import CPU, PARTS, Finding, Summary, summarise, ta
 
 HEADLINES = ("cost-8-over-4", "flops-16-over-4", "few-experts-cheapest")
 FIRST = "fig3-trilemma"
-COLUMNS = (
-    "claim", "place", "standing", "paper", "ours", "agree", "differ", "undecided", "in the band", "what it says",
-)  # fmt: skip
+COLUMNS = ("claim", "standing", "paper", "ours", "agree", "differ", "undecided", "in the band")
 WORDS = {
     "fig1-loss-against-experts": "A panel for each number of training tokens, a line for each size: loss falls as "
     "experts are added.",
@@ -47,7 +45,12 @@ def reproduction_page(findings: Sequence[Finding], figures: Mapping[str, go.Figu
             f"{', '.join(f'{count} are {standing}' for standing, count in standings.items())}: robust is what every "
             "law, cost model and count of training FLOPs that can answer agrees with, not reproduced what none does."
         ),
-        details=[one.sentence for standing in standings for one in summaries if one.standing == standing],
+        details=[
+            f"{one.claim.text[0].upper()}{one.claim.text[1:]} ({one.claim.where}). {one.sentence}"
+            for standing in standings
+            for one in summaries
+            if one.standing == standing
+        ],
         numbers=[_number(by_name[name]) for name in HEADLINES],
         charts=[first],
         tables=(
@@ -86,8 +89,9 @@ def _number(one: Summary) -> Number:
 def _claims(title: str, summaries: Sequence[Summary]) -> Table:
     return Table(
         title=title,
-        note="Agree, differ, undecided: combinations of law, cost model and count of FLOPs. In the band: verdicts that "
-        "the worst case of the serving model's error band leaves as they are. Press a column's name to sort by it.",
+        note="What each claim says stands above. Agree, differ, undecided: combinations of law, cost model and count "
+        "of FLOPs. In the band: verdicts that the worst case of the serving model's error band leaves as they are. "
+        "Press a column's name to sort by it.",
         columns=COLUMNS,
         rows=[_row(one) for one in summaries],
     )
@@ -97,7 +101,7 @@ def _row(one: Summary) -> list[Cell]:
     claim = one.claim
     counts: list[Cell] = [one.agree, one.differ, one.undecided]
     band: Cell = (one.surviving / one.banded, f"{one.surviving} of {one.banded}") if one.banded else None
-    return [claim.name, claim.where, one.standing, claim.paper, one.ours_text, *counts, band, claim.text]
+    return [claim.name, one.standing, claim.paper, one.ours_text, *counts, band]
 
 
 def _names(found: Iterable[str | None]) -> str:
