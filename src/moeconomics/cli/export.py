@@ -6,10 +6,8 @@ from typing import Annotated
 import typer
 
 from moeconomics.cli import options
-from moeconomics.cli.output import needs_extra, print_json, say, table
+from moeconomics.cli.output import needs_extra, needs_vllm, print_json, say, table
 from moeconomics.errors import BadInput
-
-VLLM = Path(".venv-vllm/bin/python")
 
 
 def export(
@@ -40,9 +38,7 @@ def export(
 
 def verify_export(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="What `export` wrote.", show_default=False)],
-    vllm: Annotated[
-        Path, typer.Option(metavar="PYTHON", envvar="MOECONOMICS_VLLM", help="Python of an environment with vLLM.")
-    ] = VLLM,
+    vllm: options.Vllm = options.VLLM,
     without_vllm: Annotated[bool, typer.Option("--without-vllm", help="Check the logits alone.")] = False,
     json: options.Json = False,
 ) -> None:
@@ -52,11 +48,8 @@ def verify_export(
     """
     with needs_extra("train", "verifying"):
         from moeconomics.training.export import verify_export as verify
-    if not without_vllm and not vllm.exists():
-        raise BadInput(
-            f"there is no vLLM at {vllm}: `make vllm-env` makes .venv-vllm, --vllm names the Python of another "
-            f"environment that has vLLM, --without-vllm checks the logits alone"
-        )
+    if not without_vllm:
+        needs_vllm(vllm, ", --without-vllm checks the logits alone")
     checks = verify(folder, None if without_vllm else vllm)
     if json:
         print_json({"folder": str(folder), "vllm": not without_vllm, "checks": [check.as_json() for check in checks]})

@@ -15,7 +15,8 @@ def option(metavar: str, text: str, panel: str, *names: str, default: str | None
     return typer.Option(*names, metavar=metavar, help=words, rich_help_panel=panel, show_default=default is None)
 
 
-HARDWARE, TRAFFIC, OUTPUT = "Hardware", "Traffic", "Output"
+HARDWARE, TRAFFIC, OUTPUT, ENGINE = "Hardware", "Traffic", "Output", "vLLM started here"
+VLLM = Path(".venv-vllm/bin/python")
 
 _MODEL = typer.Argument(
     metavar="MODEL",
@@ -76,6 +77,15 @@ TpotMs = Annotated[float | None, option("MS", "Longest time per output token, in
 Utilisation = Annotated[
     float | None,
     option("SHARE", "Share of full throughput that replicas are kept at, 0.01 to 1.", TRAFFIC, default="the profile's"),
+]
+Vllm = Annotated[
+    Path,
+    typer.Option(
+        metavar="PYTHON",
+        envvar="MOECONOMICS_VLLM",
+        help="Python of an environment with vLLM.",
+        rich_help_panel=ENGINE,
+    ),
 ]
 Json = Annotated[
     bool, typer.Option("--json", help="Print everything as JSON with stable keys.", rich_help_panel=OUTPUT)

@@ -99,6 +99,15 @@ def needs_extra(extra: str, what: str) -> Iterator[None]:
         raise BadInput(f"{what} needs {error.name}: pip install 'moeconomics[{extra}]'") from error
 
 
+def needs_vllm(python: Path, otherwise: str = "") -> None:
+    """Say how to get an environment with vLLM, and what does without. Errors: `BadInput` where `python` is none."""
+    if not python.exists():
+        raise BadInput(
+            f"there is no vLLM at {python}: `make vllm-env` makes .venv-vllm, --vllm names the Python of another "
+            f"environment that has vLLM{otherwise}"
+        )
+
+
 def write_files(folder: Path, contents: Mapping[str, str | bytes]) -> None:
     """Write each file whole: under a temporary name first, then renamed over the old one.
 

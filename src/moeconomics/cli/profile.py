@@ -7,14 +7,13 @@ from typing import Annotated, Any, Literal
 import typer
 
 from moeconomics.cli import options
-from moeconomics.cli.export import VLLM
-from moeconomics.cli.output import Advance, print_json, progress_bar, say, table
+from moeconomics.cli.output import Advance, needs_vllm, print_json, progress_bar, say, table
 from moeconomics.errors import BadInput
 from moeconomics.profiling import Grid, profile_endpoint, profile_vllm, read_models
 from moeconomics.serving.profile_table import KINDS
 from moeconomics.units import count_text
 
-ENGINE, ENDPOINT = "vLLM started here", "A running server"
+ENDPOINT = "A running server"
 
 
 def profile(
@@ -34,17 +33,9 @@ def profile(
     ] = None,
     engine: Annotated[
         Literal["vllm"] | None,
-        options.option("NAME", "vllm: start it for each shape, with dummy weights.", ENGINE, default="none"),
+        options.option("NAME", "vllm: start it for each shape, with dummy weights.", options.ENGINE, default="none"),
     ] = None,
-    vllm: Annotated[
-        Path,
-        typer.Option(
-            metavar="PYTHON",
-            envvar="MOECONOMICS_VLLM",
-            help="Python of an environment with vLLM.",
-            rich_help_panel=ENGINE,
-        ),
-    ] = VLLM,
+    vllm: options.Vllm = options.VLLM,
     endpoint: Annotated[
         str | None,
         options.option(
@@ -81,11 +72,7 @@ def profile(
             lambda report: profile_endpoint(endpoint, output, grid=grid, served=model, model=shape, report=report)
         )
     else:
-        if not vllm.exists():
-            raise BadInput(
-                f"there is no vLLM at {vllm}: `make vllm-env` makes .venv-vllm, --vllm names the Python of another "
-                f"environment that has vLLM, --endpoint measures a running server"
-            )
+        needs_vllm(vllm, ", --endpoint measures a running server")
         frame, failed = _with_bar(lambda report: profile_vllm(models, grid, output, python=vllm, report=report))
     if json:
         print_json({"profile": str(output), "rows": frame.height, "failed": failed})

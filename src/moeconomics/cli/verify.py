@@ -6,9 +6,7 @@ from typing import Annotated
 import typer
 
 from moeconomics.cli import options
-from moeconomics.cli.export import VLLM
-from moeconomics.cli.output import needs_extra, print_json, progress_bar, say, table, write_files
-from moeconomics.errors import BadInput
+from moeconomics.cli.output import needs_extra, needs_vllm, print_json, progress_bar, say, table, write_files
 from moeconomics.units import count_text
 
 
@@ -35,15 +33,7 @@ def verify(
             metavar="N", min=1, help="Trainings of each model; the first is served.", rich_help_panel="Training"
         ),
     ] = 1,
-    vllm: Annotated[
-        Path,
-        typer.Option(
-            metavar="PYTHON",
-            envvar="MOECONOMICS_VLLM",
-            help="Python of an environment with vLLM.",
-            rich_help_panel="Serving",
-        ),
-    ] = VLLM,
+    vllm: options.Vllm = options.VLLM,
     json: options.Json = False,
 ) -> None:
     """Train and serve a plan's models for real, and compare loss and cost with what the plan predicted.
@@ -55,11 +45,7 @@ def verify(
     with needs_extra("train", "verifying"):
         from moeconomics.verification import read_plan
         from moeconomics.verification import verify as test_plan
-    if not vllm.exists():
-        raise BadInput(
-            f"there is no vLLM at {vllm}: `make vllm-env` makes .venv-vllm, --vllm names the Python of another "
-            f"environment that has vLLM"
-        )
+    needs_vllm(vllm)
     asked = read_plan(plan, training)
     with progress_bar("verifying", counted=False) as advance:
         outcome = test_plan(asked, output, python=vllm, seeds=seeds, report=advance)

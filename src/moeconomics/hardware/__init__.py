@@ -4,7 +4,7 @@ In: the catalogues of this folder, or a user's own small YAML files. Out: `Chip`
 figure with its source and date; a figure that could not be confirmed is marked. Nothing here is computed.
 """
 
-from moeconomics.hardware.chips import Chip, Price, Source, get_chip, is_yaml, load_chips, read_yaml
+from moeconomics.hardware.chips import Chip, Price, Source, get_chip, load_chips
 from moeconomics.hardware.traffic import Request, Traffic, get_traffic, load_traffic
 
 __all__ = [
@@ -15,8 +15,6 @@ __all__ = [
     "Traffic",
     "get_chip",
     "get_traffic",
-    "is_yaml",
     "load_chips",
     "load_traffic",
-    "read_yaml",
 ]

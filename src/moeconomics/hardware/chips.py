@@ -6,18 +6,14 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
-from moeconomics.boundary import Strict, within
+from moeconomics.boundary import Strict, is_yaml, read_yaml, within
 from moeconomics.errors import BadInput, invalid, unknown_name
 from moeconomics.plugins import installed
 
 Dtype = Literal["bf16", "fp8", "int8", "fp4"]
 PriceKind = Literal["rental", "tco_neocloud", "tco_hyperscaler"]
-
-# libyaml's parser where PyYAML was built with it: the catalogue is read at every start.
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def _as_band(value: Any) -> Any:
@@ -132,21 +128,6 @@ class Chip(Strict):
     def is_unverified(self, path: str) -> bool:
         """Whether the figure at a dotted path could not be confirmed."""
         return path in self.unverified
-
-
-def is_yaml(name: str) -> bool:
-    """Whether a name is that of a YAML file and not of a catalogue entry."""
-    return name.lower().endswith((".yaml", ".yml"))
-
-
-def read_yaml(path: Path) -> Any:
-    """Parse a YAML file. Errors: `BadInput` naming the file, and the line of a syntax error."""
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except OSError as error:
-        raise BadInput(f"{path}: {error.strerror}") from error
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: no UTF-8, or a date such as 2026-13-01
-        raise BadInput(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
 
 
 @cache

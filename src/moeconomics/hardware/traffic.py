@@ -8,9 +8,8 @@ from typing import Annotated, Any, Self
 import numpy as np
 from pydantic import TypeAdapter, ValidationError, model_validator
 
-from moeconomics.boundary import Strict, within
+from moeconomics.boundary import Strict, is_yaml, read_yaml, within
 from moeconomics.errors import BadInput, invalid, unknown_name
-from moeconomics.hardware.chips import is_yaml, read_yaml
 
 Length = Annotated[float, within(1, 1e7, "tokens")]
 Milliseconds = Annotated[float, within(0.01, 1e7, "ms")]

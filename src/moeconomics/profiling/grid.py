@@ -9,9 +9,8 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field, ValidationError
 
-from moeconomics.boundary import Strict, within
+from moeconomics.boundary import Strict, read_yaml, within
 from moeconomics.errors import BadInput, invalid
-from moeconomics.hardware import read_yaml
 from moeconomics.shapes import Ladder, ModelShape, counts, get_architecture, pick
 from moeconomics.shapes.huggingface import from_hf, to_hf
 

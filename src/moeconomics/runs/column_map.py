@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import polars as pl
-import yaml
 from pydantic import ValidationError
 
-from moeconomics.boundary import Strict, within
+from moeconomics.boundary import Strict, read_yaml, within
 from moeconomics.errors import BadInput, invalid, unknown_name
 from moeconomics.runs.cells import number
 from moeconomics.runs.columns import COLUMNS
@@ -51,12 +50,7 @@ class Imported:
 
 def load_map(path: Path) -> ColumnMap:
     """Read a column map. Errors: `BadInput` with file and entry, and the nearest name of an unknown column."""
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadInput(f"{path}: {error.strerror}") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise BadInput(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    raw = read_yaml(path)
     if not isinstance(raw, dict):
         raise BadInput(f"{path}: a column map holds lines such as `tokens: their_column`")
     entries = {}

@@ -2,13 +2,13 @@
 
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Annotated
 
 import polars as pl
-import yaml
 from pydantic import Field
 
-from moeconomics.boundary import Strict
+from moeconomics.boundary import Strict, read_yaml
 from moeconomics.runs.columns import COLUMNS
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -52,8 +52,7 @@ class _Catalogue(Strict):
 @cache
 def catalogue() -> _Catalogue:
     """The public sources by the text in `source`, and the sets by name."""
-    text = (files(__package__) / "public.yaml").read_text(encoding="utf-8")
-    return _Catalogue.model_validate(yaml.safe_load(text))
+    return _Catalogue.model_validate(read_yaml(Path(str(files(__package__) / "public.yaml"))))
 
 
 def public_sets() -> dict[str, PublicSet]:

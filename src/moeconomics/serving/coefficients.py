@@ -14,9 +14,9 @@ from typing import Any, Literal, Self
 
 from pydantic import ValidationError
 
-from moeconomics.boundary import Strict
+from moeconomics.boundary import Strict, read_yaml
 from moeconomics.errors import BadInput, invalid
-from moeconomics.hardware import Chip, read_yaml
+from moeconomics.hardware import Chip
 from moeconomics.serving.kernels import Format, Kernel
 
 Operator = Literal["gemm", "experts", "attention", "context_attention"]

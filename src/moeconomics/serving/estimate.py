@@ -7,9 +7,8 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import ValidationError
 
-from moeconomics.boundary import within
+from moeconomics.boundary import is_yaml, within
 from moeconomics.errors import BadInput, Infeasible, invalid
-from moeconomics.hardware import is_yaml
 from moeconomics.serving.cost_models import make_cost_model
 from moeconomics.serving.deployment import MODES, Deployment
 from moeconomics.serving.inputs import GpuCount, ServingInputs

@@ -2,17 +2,13 @@
 
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
-import yaml
-
-from moeconomics.boundary import Strict
+from moeconomics.boundary import Strict, read_yaml
 from moeconomics.errors import BadInput, unknown_name
 from moeconomics.shapes.huggingface import from_hf
 from moeconomics.shapes.shape import ModelShape
-
-# libyaml's parser where PyYAML was built with it.
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class PublicModel(Strict):
@@ -70,6 +66,5 @@ def _short(name: str) -> str:
 
 @cache
 def _read() -> dict[str, Any]:
-    text = (files(__package__) / "catalogue.yaml").read_text(encoding="utf-8")
-    parsed: dict[str, Any] = yaml.load(text, Loader=_Loader)
+    parsed: dict[str, Any] = read_yaml(Path(str(files(__package__) / "catalogue.yaml")))
     return parsed

@@ -5,11 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import Field, ValidationError
 
-from moeconomics.boundary import Strict
-from moeconomics.errors import BadInput, invalid
+from moeconomics.boundary import Strict, read_yaml
+from moeconomics.errors import invalid
 from moeconomics.training import RunSpec, get_recipe
 
 
@@ -59,11 +58,7 @@ def specs_of(grid: Grid) -> list[RunSpec]:
 def read_grid(path: Path) -> Grid:
     """Read a YAML file. Errors: `BadInput` with the field, what was given and what is allowed."""
     try:
-        return Grid.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise BadInput(f"grid {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadInput(f"grid {path} is not YAML: {error}") from error
+        return Grid.model_validate(read_yaml(path))
     except ValidationError as error:
         raise invalid(f"grid {path}", error, Grid.model_fields) from error
 

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-import yaml
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from moeconomics.boundary import Strict, within
-from moeconomics.errors import BadInput, invalid
+from moeconomics.boundary import Strict, read_yaml, within
+from moeconomics.errors import invalid
 from moeconomics.shapes import Ladder, ModelShape, counts, get_architecture, pick
 from moeconomics.training.data import DataSpec
 from moeconomics.training.recipes import RECIPES, Recipe, get_recipe
@@ -103,12 +102,6 @@ class RunSpec(Strict):
 def read_spec(path: Path) -> RunSpec:
     """Read a YAML file. Errors: `BadInput` with the field, what was given and what is allowed."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadInput(f"specification {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadInput(f"specification {path} is not YAML: {error}") from error
-    try:
-        return RunSpec.model_validate(content)
+        return RunSpec.model_validate(read_yaml(path))
     except ValidationError as error:
         raise invalid(f"specification {path}", error, RunSpec.model_fields) from error

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from moeconomics.boundary import read_yaml
 from moeconomics.errors import BadInput, invalid
-from moeconomics.hardware import read_yaml
 from moeconomics.planning import LOSS_OPTIMAL
 from moeconomics.shapes import counts
 from moeconomics.training import RunSpec
