@@ -40,6 +40,9 @@ def test_json_has_the_stable_keys_and_a_folder_holds_the_table(run, tmp_path, mo
         None, "size", "paper on A100-SXM-40GB", "operator on A100-SXM-40GB", "operator on H100-SXM-80GB",
         "operator on B200-SXM-180GB", "operator on B200-SXM-180GB fp8",
     }  # fmt: skip
+    by = next(one["by"] for one in answer["summary"] if one["claim"] == "cost-8-over-4")
+    assert by.keys() == {"law", "cost_model"}
+    assert all(part.keys() == {"ours", "agree", "decided"} for parts in by.values() for part in parts.values())
     assert json.loads((tmp_path / "made" / "claims.json").read_text(encoding="utf-8")) == answer
     with (tmp_path / "made" / "claims.csv").open(encoding="utf-8") as file:
         assert [row["claim"] for row in csv.DictReader(file)] == [one["claim"] for one in answer["claims"]]

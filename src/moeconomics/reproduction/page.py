@@ -83,7 +83,7 @@ def markdown(findings: Sequence[Finding], moves: Sequence[Move] = (), grains: Se
         if chosen:
             lines += ["", f"## {standing.capitalize()}", ""]
             lines += [f"- {one.claim.text[0].upper()}{one.claim.text[1:]}.\n  {one.sentence}" for one in chosen]
-    tables = tables_by_factor(summaries) if summaries else {}
+    tables = tables_by_factor(summaries)
     lines += ["", "## What decides", "", PARTS] if tables else []
     for title, (columns, rows) in tables.items():
         lines += ["", f"### {title}", "", *_head(*columns), *(_row(*cells) for cells in rows)]

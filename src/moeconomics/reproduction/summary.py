@@ -67,7 +67,10 @@ class Summary:
             "surviving": self.surviving,
             "scale": self.scale,
             "ours": self.ours_text,
-            "by": {factor: {level: asdict(part) for level, part in own.items()} for factor, own in self.parts.items()},
+            "by": {
+                factor.replace(" ", "_"): {level: asdict(part) for level, part in own.items()}
+                for factor, own in self.parts.items()
+            },
             "sentence": self.sentence,
         }
 
