@@ -54,6 +54,9 @@ def trilemma_figure(made: Plan) -> go.Figure:
         figure.add_vline(x=problem.train_flops, line={"color": NEUTRAL, "width": 1}, row=1, col=column)
     words = f"E = {chosen.experts}, {count_text(chosen.n_active)} active, {count_text(chosen.tokens)} tokens"
     price = chosen.usd_per_mtok_output
+    prices = np.append(usd_EB[np.isfinite(usd_EB)], price)  # the recommended model lies outside the lines
+    figure.update_xaxes(**log_axis(prices), col=1)
+    figure.update_yaxes(**log_axis(prices), col=3)
     for column, (x, y) in enumerate(
         ((price, chosen.loss), (chosen.train_flops, chosen.loss), (chosen.train_flops, price)), start=1
     ):
