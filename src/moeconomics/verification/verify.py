@@ -12,7 +12,7 @@ import numpy as np
 from moeconomics.errors import BadInput
 from moeconomics.laws import get_law
 from moeconomics.profiling import measure_load
-from moeconomics.sweeps import run_here, state_of
+from moeconomics.sweeps import run_here, state_of, write_table
 from moeconomics.training import Progress, RunSpec, finished_rows
 from moeconomics.training.data import prepare, validation_windows
 from moeconomics.training.export import export_model
@@ -89,6 +89,7 @@ def _train(specs: list[RunSpec], runs: Path, report: Report | None) -> None:
     if state.left:
         names = ", ".join(one.run_id for one in state.left)
         raise BadInput(f"another process trains {names}: give the command again when it has ended")
+    write_table(specs, runs)  # other commands on this folder may have trained some, with fewer seeds
 
 
 def _serve(plan: Plan, folder: Path, python: Path, report: Report | None) -> dict[str, Any]:
