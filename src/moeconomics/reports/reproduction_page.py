@@ -46,7 +46,7 @@ def reproduction_page(findings: Sequence[Finding], figures: Mapping[str, go.Figu
             "law, cost model and count of training FLOPs that can answer agrees with, not reproduced what none does."
         ),
         details=[
-            f"{one.claim.text[0].upper()}{one.claim.text[1:]} ({one.claim.where}). {one.sentence}"
+            f"{one.claim.heading} ({one.claim.where}). {one.sentence}"
             for standing in standings
             for one in summaries
             if one.standing == standing

@@ -14,10 +14,13 @@ LOSS, USD, FLOPS = "nats/token", "USD per million output tokens", "training FLOP
 AROUND = np.geomspace(1 / 8, 4, 31)  # budgets drawn, over the plan's own
 
 
-def trilemma(experts: Sequence[int], flops: Array, loss_EB: Array, usd_EB: Array) -> go.Figure:
+def trilemma(
+    experts: Sequence[int], flops: Array, loss_EB: Array, usd_EB: Array, *, marked_usd: Sequence[float] = ()
+) -> go.Figure:
     """Each pair of loss, cost (USD per million output tokens) and training over experts E and budgets B.
 
-    A model that can not be served is NaN in `usd_EB`, and left out.
+    A model that can not be served is NaN in `usd_EB`, and left out. `marked_usd`: costs of points that the caller adds,
+    which may lie outside the lines.
     """
     figure = make_subplots(
         rows=1, cols=3, subplot_titles=("loss and cost", "loss and training", "cost and training"),
@@ -28,7 +31,7 @@ def trilemma(experts: Sequence[int], flops: Array, loss_EB: Array, usd_EB: Array
         curve(figure, number, usd[known], loss[known], (USD, LOSS), row=1, col=1)
         curve(figure, number, flops[known], loss[known], (FLOPS, LOSS), row=1, col=2, listed=False)
         curve(figure, number, flops[known], usd[known], (FLOPS, USD), row=1, col=3, listed=False)
-    served = usd_EB[np.isfinite(usd_EB)]
+    served = np.append(usd_EB[np.isfinite(usd_EB)], marked_usd)
     figure.update_xaxes(title=f"{USD} (log)", **log_axis(served), col=1)
     for column in (2, 3):
         figure.update_xaxes(title=f"{FLOPS} (log)", **log_axis(flops, scientific=True), col=column)
@@ -49,14 +52,11 @@ def trilemma_figure(made: Plan) -> go.Figure:
         best_E1 = np.argmin(loss_ER, axis=1)[:, None]
         loss_EB[:, column] = np.take_along_axis(loss_ER, best_E1, axis=1)[:, 0]
         usd_EB[:, column] = 1e6 * np.take_along_axis(table.usd_ER, best_E1, axis=1)[:, 0]
-    figure = trilemma(problem.experts, flops, loss_EB, usd_EB)
+    price = chosen.usd_per_mtok_output
+    figure = trilemma(problem.experts, flops, loss_EB, usd_EB, marked_usd=[price])
     for column in (2, 3):
         figure.add_vline(x=problem.train_flops, line={"color": NEUTRAL, "width": 1}, row=1, col=column)
     words = f"E = {chosen.experts}, {count_text(chosen.n_active)} active, {count_text(chosen.tokens)} tokens"
-    price = chosen.usd_per_mtok_output
-    prices = np.append(usd_EB[np.isfinite(usd_EB)], price)  # the recommended model lies outside the lines
-    figure.update_xaxes(**log_axis(prices), col=1)
-    figure.update_yaxes(**log_axis(prices), col=3)
     for column, (x, y) in enumerate(
         ((price, chosen.loss), (chosen.train_flops, chosen.loss), (chosen.train_flops, price)), start=1
     ):

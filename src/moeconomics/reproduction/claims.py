@@ -58,6 +58,11 @@ class Claim:
     rival: Measure | None = None
 
     @property
+    def heading(self) -> str:
+        """What it says, as a sentence begins."""
+        return self.text[0].upper() + self.text[1:]
+
+    @property
     def paper(self) -> str:
         """The paper's figure in words."""
         if self.low is None:

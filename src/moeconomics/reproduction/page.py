@@ -82,7 +82,7 @@ def markdown(findings: Sequence[Finding], moves: Sequence[Move] = (), grains: Se
         chosen = [one for one in summaries if one.standing == standing]
         if chosen:
             lines += ["", f"## {standing.capitalize()}", ""]
-            lines += [f"- {one.claim.text[0].upper()}{one.claim.text[1:]}.\n  {one.sentence}" for one in chosen]
+            lines += [f"- {one.claim.heading}.\n  {one.sentence}" for one in chosen]
     tables = tables_by_factor(summaries)
     lines += ["", "## What decides", "", PARTS] if tables else []
     for title, (columns, rows) in tables.items():
